@@ -1,0 +1,1 @@
+"""Findings with permanent codes: facts in, outcome out."""

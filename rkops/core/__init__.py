@@ -1,0 +1,1 @@
+"""What every layer may use: errors, exit codes, deadlines, outcomes, events. No input or output."""

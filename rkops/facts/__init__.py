@@ -1,0 +1,1 @@
+"""What a board is: frozen, typed, gathered once."""

@@ -1,0 +1,1 @@
+"""Many boards: inventory, selectors, contact, and sessions with the agent."""

@@ -1,0 +1,1 @@
+"""Compatibility tables and known errors, as data with sources."""

@@ -1,0 +1,1 @@
+"""Simulated boards behind real ADB and SSH."""

@@ -1,0 +1,1 @@
+"""Report objects as table, JSON, Markdown."""

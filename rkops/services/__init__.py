@@ -1,0 +1,1 @@
+"""Use cases: return report objects, print nothing."""
