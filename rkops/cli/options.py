@@ -14,13 +14,19 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def _complete_boards(incomplete: str) -> list[str]:
+    from rkops.cli.complete import board_names
+
+    return board_names(incomplete)
+
+
 BoardsArg = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[BOARDS]...",
         help="Boards: a name, a group, tag:NAME, a glob like rack1-*, or !NAME to leave one out.",
         show_default=False,
-        autocompletion=lambda incomplete: _complete_boards(incomplete),
+        autocompletion=_complete_boards,
     ),
 ]
 BoardsOpt = Annotated[
@@ -31,7 +37,7 @@ BoardsOpt = Annotated[
         metavar="SELECTOR",
         help="Boards: a name, a group, tag:NAME, a glob, or !NAME. May be repeated.",
         show_default=False,
-        autocompletion=lambda incomplete: _complete_boards(incomplete),
+        autocompletion=_complete_boards,
     ),
 ]
 AllOpt = Annotated[bool, typer.Option("--all", help="Every board of the inventory.")]
@@ -69,9 +75,3 @@ DryRunOpt = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.")
 ]
 YesOpt = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to every question.")]
-
-
-def _complete_boards(incomplete: str) -> list[str]:
-    from rkops.cli.complete import board_names
-
-    return board_names(incomplete)
