@@ -22,6 +22,7 @@ from rkops import __version__
 from rkops.core.errors import RkopsError
 from rkops.core.exit import ExitCode
 
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -48,13 +49,13 @@ def _root(
     """
     del version
     ctx.obj = {"debug": debug}
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("rkops").setLevel(level)
     for noisy in ("paramiko", "asyncio", "asyncssh"):
-        logging.getLogger(noisy).setLevel(max(level, logging.CRITICAL if verbose < 2 else level))
+        logging.getLogger(noisy).setLevel(level if level == logging.DEBUG else logging.CRITICAL)
 
 
 def build_app() -> typer.Typer:
