@@ -19,6 +19,7 @@ import typer
 
 import rkops.cli
 from rkops import __version__
+from rkops.cli.config import default_map
 from rkops.core.errors import RkopsError
 from rkops.core.exit import ExitCode
 
@@ -86,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run rkops and exit the process with one of `rkops.core.exit.ExitCode`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        build_app()(args=arguments, prog_name="rkops")
+        app = build_app()
+        app(args=arguments, prog_name="rkops", default_map=default_map(app))
     except RkopsError as error:
         explain_error(error)
         if "--debug" in arguments:
