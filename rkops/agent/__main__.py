@@ -1,0 +1,72 @@
+"""Run one verb: `python3 -I -B agent.pyz VERB REQUEST`."""
+
+import base64
+import importlib
+import json
+import os
+import sys
+import zlib
+
+from rkops.agent.frames import AgentFault, Frames
+
+MODULES = ("probe", "release")
+"""A verb belongs to the module its first word names; each has `VERBS = {verb: function}`."""
+
+
+def read_request(text: str) -> dict:
+    """Decode the request; `@PATH` names a file that holds it and is removed once read."""
+    if text.startswith("@"):
+        with open(text[1:], encoding="ascii") as stream:
+            encoded = stream.read()
+        os.unlink(text[1:])
+        text = encoded
+    request = json.loads(zlib.decompress(base64.urlsafe_b64decode(text)).decode("ascii"))
+    if not isinstance(request, dict):
+        raise TypeError("the request is no object")
+    return request
+
+
+def function_of(verb: str):
+    """Return the function that does the verb."""
+    name = verb.partition("-")[0]
+    verbs = {}
+    if name in MODULES:
+        verbs = importlib.import_module("rkops.agent." + name).VERBS
+    if verb not in verbs:
+        raise AgentFault("unknown-verb", "the agent has no verb " + ascii(verb))
+    return verbs[verb]
+
+
+def answer(argv: list, out: Frames) -> int:
+    """Do the verb and send exactly one result or error."""
+    try:
+        if len(argv) != 2:
+            raise AgentFault("bad-request", "the agent wants a verb and a request")
+        try:
+            request = read_request(argv[1])
+        except (OSError, ValueError, TypeError, zlib.error) as exc:
+            raise AgentFault("bad-request", "the request is not readable: %s" % exc) from exc
+        out.result(function_of(argv[0])(request, out))
+    except AgentFault as fault:
+        out.error(fault.code, fault.message, fault.hint)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except Exception as exc:
+        where = exc.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = "%s:%d" % (where.tb_frame.f_code.co_filename, where.tb_lineno) if where else "?"
+        message = "the agent broke: %s: %s (%s)" % (type(exc).__name__, exc, place)
+        out.error("internal", message, "please report this")
+        return 1
+    return 0
+
+
+def main(argv: list) -> int:
+    """Answer the host on standard output."""
+    return answer(argv, Frames(1))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
