@@ -6,6 +6,7 @@ runs on after its process has moved into the board's root, where Python's own fi
 """
 
 import asyncio
+import concurrent.futures.thread
 import contextlib
 import encodings.idna
 import grp
@@ -21,7 +22,7 @@ from rkops.lab.sshfiles import BoardFiles
 from rkops.lab.sshlink import Link
 from rkops.lab.sshlogin import Account, Logins
 
-_PRELOADED = (encodings.idna, grp, pwd)  # asyncssh imports these while it serves
+_PRELOADED = (concurrent.futures.thread, encodings.idna, grp, pwd)  # else imported too late
 _CHUNK = 1 << 16
 _CIPHERS = (
     "aes128-gcm@openssh.com",
