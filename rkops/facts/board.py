@@ -206,7 +206,7 @@ class PathFile(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """One release of a model on the board. `state`: `whole`, `differs`, `incomplete`."""
+    """One release of a model on the board. `state`: `whole`, `differs`, `incomplete`, `unchecked`."""
 
     id: str
     sha256: str
@@ -224,6 +224,8 @@ class DeployedModel(Struct, frozen=True):
     name: str
     current: Fact[str]
     releases: tuple[Release, ...]
+    previous: str = ""
+    """The release a rollback would make current; empty when there is none."""
 
 
 class Storage(Struct, frozen=True):
