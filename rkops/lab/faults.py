@@ -42,8 +42,8 @@ class Faults:
     """Files cannot be created: read-only file system."""
     short_write: bool = False
     """Files come out shorter than was said."""
-    host_key_changed: bool = False
-    """The SSH host key is another one than before."""
+    other_host_key: bool = False
+    """The SSH server shows another host key than before."""
     _watchers: list[Callable[[], None]] = field(default_factory=list, repr=False, compare=False)
 
     def watch(self, told: Callable[[], None]) -> None:
