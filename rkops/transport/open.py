@@ -1,0 +1,19 @@
+"""From an address to an open transport."""
+
+from rkops.core.deadline import Deadline
+from rkops.transport.base import AdbAddress, Address, Transport
+
+
+def open_transport(address: Address, *, board: str, deadline: Deadline) -> Transport:
+    """Open the connection that the address asks for.
+
+    Raises:
+        TransportError: the board gave no usable answer; the error says why and what to try.
+    """
+    if isinstance(address, AdbAddress):
+        from rkops.transport.adb import open_adb
+
+        return open_adb(address, board=board, deadline=deadline)
+    from rkops.transport.ssh import open_ssh
+
+    return open_ssh(address, board=board, deadline=deadline)
