@@ -65,8 +65,9 @@ class _Accounts:
 
 
 def add_accounts(tree: Tree) -> None:
-    """Add root, the packages' own accounts, and `firefly` with password and sudo."""
+    """Set root's password, add the packages' own accounts, and `firefly` with sudo."""
     accounts = _Accounts(tree)
+    accounts.user("root", (0, 0), "/root", "/bin/bash", _HASH)
     accounts.user("_apt", (42, 65534), "/nonexistent", "/usr/sbin/nologin", "*")
     accounts.user("sshd", (100, 65534), "/run/sshd", "/usr/sbin/nologin", "*")
     accounts.group("render", 104)
@@ -96,7 +97,9 @@ def configure_logins(tree: Tree, environment: dict[str, str]) -> None:
     assigned = "".join(f"SetEnv {name}={value}\n" for name, value in environment.items())
     # PAM and the slower key exchanges cost half of a login's second under qemu
     quick = "UsePAM no\nUseDNS no\nKexAlgorithms curve25519-sha256\n"
+    host_keys = "HostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\n"
     tree.supply(
-        "etc/ssh/sshd_config", f"{quick}{assigned}{tree.read('usr/share/openssh/sshd_config')}"
+        "etc/ssh/sshd_config",
+        f"{quick}{host_keys}{assigned}{tree.read('usr/share/openssh/sshd_config')}",
     )
     tree.directory("run/sshd")

@@ -47,7 +47,7 @@ _MERGED_USR = Path("/usr/share/mmdebstrap/hooks/merged-usr")
 
 def missing_packages() -> list[str]:
     """Name the packages of this machine that a build needs and that are not installed."""
-    missing = [package for tool, package in _PROGRAMS.items() if shutil.which(tool) is None]
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
     if needs_qemu() and find_qemu() is None:
         missing.append("qemu-user-static")
     return missing

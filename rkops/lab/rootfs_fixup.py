@@ -54,7 +54,6 @@ def fix(root: Path) -> None:
     add_accounts(tree)
     configure_logins(tree, ENVIRONMENT)
     _write_system_files(tree)
-    _make_host_keys(tree)
     _link_alternatives(tree)
     compile_modules(tree)
     write_database(tree)
@@ -76,14 +75,6 @@ def _write_system_files(tree: Tree) -> None:
         tree.directory(path, 0o1777)
     for path in ("run", "userdata", "sdcard"):
         tree.directory(path)
-
-
-def _make_host_keys(tree: Tree) -> None:
-    """Make the key every board of this root starts with; RSA is left out since it is slow."""
-    for kind in ("ed25519", "ecdsa"):
-        path = tree.at(f"etc/ssh/ssh_host_{kind}_key")
-        command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "board", "-f", str(path)]
-        subprocess.run(command, check=True)
 
 
 def _link_alternatives(tree: Tree) -> None:
