@@ -81,7 +81,7 @@ class _Job(Generic[T]):
         self._late_since = 0.0
 
     def lost(self, error: RkopsError) -> Lost:
-        error.board = error.board or self.board.name
+        error.board = self.board.name  # the probe only knows keys
         return Lost(self.board.name, error, time.monotonic() - self.started)
 
     def hangs(self, now: float) -> bool:
