@@ -1,0 +1,80 @@
+"""Clocks and heat: devfreq of NPU and memory, cpufreq policies, thermal zones."""
+
+from rkops.agent.fact import absent, listing, look, present
+
+_DEVFREQ = "/sys/class/devfreq"
+_CPUFREQ = "/sys/devices/system/cpu/cpufreq"
+_THERMAL = "/sys/class/thermal"
+_NPU = "fdab0000.npu"
+
+
+def _numbers(text: str) -> list:
+    return sorted(int(word) for word in text.split())
+
+
+def _devfreq(tree, names: list, looked: str) -> dict:
+    if not names:
+        return absent(looked)
+    path = "%s/%s" % (_DEVFREQ, names[0])
+    value = {
+        "path": path,
+        "governor": tree.fact(path + "/governor"),
+        "governors": tree.fact(path + "/available_governors", str.split),
+        "frequencies_hz": tree.fact(path + "/available_frequencies", _numbers),
+        "cur_hz": tree.fact(path + "/cur_freq", int),
+        "min_hz": tree.fact(path + "/min_freq", int),
+        "max_hz": tree.fact(path + "/max_freq", int),
+    }
+    return present(value, path)
+
+
+def _npu(tree) -> dict:
+    names = [name for name in tree.names(_DEVFREQ) if name.endswith(".npu")]
+    names.sort(key=lambda name: name != _NPU)
+    return _devfreq(tree, names, "%s/*.npu" % _DEVFREQ)
+
+
+def _dmc(tree) -> dict:
+    names = [name for name in tree.names(_DEVFREQ) if name == "dmc" or name.endswith(".dmc")]
+    return _devfreq(tree, names, _DEVFREQ + "/dmc")
+
+
+def _policies(tree) -> list:
+    names = [name for name in tree.names(_CPUFREQ) if name.startswith("policy")]
+    names.sort(key=lambda name: (len(name), name))
+    return [_policy(tree, "%s/%s" % (_CPUFREQ, name), name) for name in names]
+
+
+def _policy(tree, path: str, name: str) -> dict:
+    return {
+        "name": name,
+        "governor": tree.fact(path + "/scaling_governor"),
+        "governors": tree.fact(path + "/scaling_available_governors", str.split),
+        "cur_khz": tree.fact(path + "/scaling_cur_freq", int),
+        "min_khz": tree.fact(path + "/scaling_min_freq", int),
+        "max_khz": tree.fact(path + "/scaling_max_freq", int),
+    }
+
+
+def gather(tree) -> dict:
+    """Return the Clocks of facts/board.py."""
+    return {
+        "npu": look(_DEVFREQ, _npu, tree),
+        "dmc": look(_DEVFREQ, _dmc, tree),
+        "cpu": listing(_policies, tree),
+    }
+
+
+def _zones(tree) -> list:
+    zones = []
+    for name in tree.names(_THERMAL):
+        base = "%s/%s" % (_THERMAL, name)
+        if name.startswith("thermal_zone") and tree.exists(base + "/type"):
+            degrees = tree.fact(base + "/temp", lambda text: int(text) / 1000.0)
+            zones.append({"type": tree.line(base + "/type"), "temp_c": degrees})
+    return zones
+
+
+def thermal(tree) -> list:
+    """Return the Zones of facts/board.py: by type, since the numbers differ between kernels."""
+    return listing(_zones, tree)
