@@ -32,7 +32,7 @@ _MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x
 _MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 # P: argv[0] kept; O, C: setuid counts; F: qemu is opened now, so the root need not hold it
 _FLAGS = "POCF"
-_MEMORY = {"dev": "size=1m", "run": "size=64m", "userdata": "size=4g"}
+_MEMORY = {"dev": "size=1m", "run": "size=64m"}
 _PROBE_SECONDS = 20
 
 
@@ -80,7 +80,7 @@ class Arm64Userland:
         """Lay a writable layer in memory over the root, and make its programs run."""
         upper, work = scratch / "arm64.up", scratch / "arm64.work"
         for layer in (upper, work):
-            layer.mkdir(mode=0o755)
+            layer.mkdir(mode=0o755, exist_ok=True)  # there already when the board was switched off
         options = f"lowerdir={self.lower},upperdir={upper},workdir={work},userxattr"
         kernel.mount("overlay", root, "overlay", 0, options)
         for name, size in _MEMORY.items():
@@ -92,7 +92,7 @@ class Arm64Userland:
 
     def accounts(self, place: Place) -> None:
         """Leave them alone: the root has root and firefly, passwords and sudo included."""
-        (place.root / "run/sshd").mkdir(mode=0o755)
+        del place
 
 
 def arm64_userland(

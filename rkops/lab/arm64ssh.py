@@ -27,12 +27,17 @@ _BACKLOG = 64
 
 
 class OpenSshServer:
-    """A board's sshd, reachable from outside. `close` ends it and every connection."""
+    """A board's sshd, reachable from outside. `close` ends it and every connection.
+
+    Both sockets are bound; `inner` listens on port 22 of the board's own network. `command`
+    answers one connection on its stdin.
+    """
 
     def __init__(
         self,
         outer: socket.socket,
         inner: socket.socket,
+        *,
         command: Sequence[str],
         env: Mapping[str, str],
         faults: Faults,
@@ -171,21 +176,6 @@ class _Meter:
             raise ConnectionResetError
         if faults.stall_after_bytes is not None and self._bytes > faults.stall_after_bytes:
             await asyncio.Event().wait()
-
-
-async def serve_openssh(
-    outer: socket.socket,
-    inner: socket.socket,
-    *,
-    command: Sequence[str],
-    env: Mapping[str, str],
-    faults: Faults,
-) -> OpenSshServer:
-    """Serve the board's own sshd: `command` answers one connection on its stdin.
-
-    Both sockets are bound; `inner` listens on port 22 of the board's own network.
-    """
-    return OpenSshServer(outer, inner, command, env, faults)
 
 
 def write_keys(host_key: str, client_key: str, homes: Mapping[Path, tuple[int, int]]) -> None:
