@@ -53,27 +53,33 @@ def model_runs_on(toolkit: str, runtime: str) -> Verdict:
     made, board = parse_version(toolkit), parse_version(runtime)
     if made is None or board is None:
         unread = toolkit if made is None else runtime
-        return Verdict(True, False, f"no version number in {unread!r}", table.source)
+        return Verdict(
+            runs=True, certain=False, reason=f"no version number in {unread!r}", source=table.source
+        )
     for pair in table.broken:
         if same_version(pair.model, toolkit) and same_version(pair.runtime, runtime):
             reason = f"this pair failed once: {pair.symptom}"
-            return Verdict(True, False, reason, pair.source)
+            return Verdict(runs=True, certain=False, reason=reason, source=pair.source)
     for row in table.rows:
         # Betas are of the release they lead to: 2.0.0b0 is the table's 2.0.0.
         if row.model == made.base_version:
             return _by_row(row, toolkit, runtime, table.source)
     if board < made:
         reason = f"made by toolkit {toolkit}, newer than runtime {runtime}"
-        return Verdict(False, False, f"{reason} ({table.unpublished})", table.source)
-    return Verdict(True, False, table.unpublished, table.source)
+        return Verdict(
+            runs=False, certain=False, reason=f"{reason} ({table.unpublished})", source=table.source
+        )
+    return Verdict(runs=True, certain=False, reason=table.unpublished, source=table.source)
 
 
 def _by_row(row: _Row, toolkit: str, runtime: str, source: str) -> Verdict:
     made = f"made by toolkit {toolkit}"
     if is_older(runtime, row.from_):
         reason = f"{made}, needs runtime {row.from_} or newer, the board has {runtime}"
-        return Verdict(False, True, reason, source)
+        return Verdict(runs=False, certain=True, reason=reason, source=source)
     if row.to and is_older(row.to, runtime):
         reason = f"{made}, runs on runtimes up to {row.to} only, the board has {runtime}"
-        return Verdict(False, True, reason, source)
-    return Verdict(True, True, f"{made} runs on runtime {runtime}", source)
+        return Verdict(runs=False, certain=True, reason=reason, source=source)
+    return Verdict(
+        runs=True, certain=True, reason=f"{made} runs on runtime {runtime}", source=source
+    )
