@@ -27,7 +27,8 @@ class AdbAddress:
     @property
     def serial(self) -> str:
         """The name the adb server gives this board."""
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
