@@ -1,0 +1,139 @@
+"""What came of a deploy, a rollback or a listing, as a table or as JSON."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+
+from rkops.facts.board import DeployedModel, Release
+from rkops.facts.fact import value_of
+from rkops.report.columns import plain_table
+from rkops.services.changes import Action, Change, DeployReport
+from rkops.services.listing import BoardListing, ReleaseList
+
+_HEAD = ("board", "model", "what", "release", "previous", "size", "push", "hash", "sync")
+_LIST_HEAD = ("board", "model", "release", "", "state", "size", "target", "toolkit")
+_NONE = "-"
+_MEGABYTE = 1e6
+
+
+def to_json(report: DeployReport | ReleaseList) -> str:
+    """Return the report as JSON, fields in a stable order."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+
+
+def deploy_table(report: DeployReport) -> str:
+    """Return a row per board and model, why some are not as asked, and one line that sums up."""
+    lines = [plain_table(_HEAD, [_row(change) for change in report.changes])]
+    lines += list(_reasons(report.changes))
+    if any(change.simulated for change in report.changes):
+        lines.append("simulated boards: the times say nothing about real ones")
+    return "\n".join([*lines, _summary(report)])
+
+
+def release_table(listing: ReleaseList) -> str:
+    """Return a row per release; the current one and the one before it are marked."""
+    rows: list[tuple[str, ...]] = []
+    for board in listing.boards:
+        rows.extend(_board_rows(board))
+    lines = [plain_table(_LIST_HEAD, rows)]
+    for board in listing.boards:
+        if board.problem:
+            lines.append(f"{board.board}: {board.problem}")
+            lines.extend([f"  try: {board.hint}"] if board.hint else [])
+        for model in board.models:
+            lines.extend(_state_lines(board.board, model))
+    return "\n".join(lines)
+
+
+def line_of(change: Change) -> str:
+    """Return one change in one line, for terminals that are none and for logs."""
+    sent = f" ({_size(change.sent_bytes)} in {change.push_seconds:.2f} s)"
+    what = f"{change.board}: {change.model}: {change.action}"
+    if change.action is Action.PUSHED:
+        return what + sent
+    return f"{what}: {change.message}" if change.message else what
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    pushed = change.action is Action.PUSHED
+    push = f"{change.push_seconds:.2f} s" if pushed else _NONE
+    if change.streams > 1:
+        push += f" x{change.streams}"
+    return (
+        change.board,
+        change.model,
+        str(change.action),
+        change.release or _NONE,
+        change.previous or _NONE,
+        _size(change.size_bytes) if change.size_bytes else _NONE,
+        push,
+        f"{change.hash_seconds:.2f} s" if pushed else _NONE,
+        f"{change.sync_seconds:.2f} s" if pushed else _NONE,
+    )
+
+
+def _reasons(changes: Iterable[Change]) -> Iterable[str]:
+    """One block per reason, so that forty boards with one fault are one paragraph."""
+    groups: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        if change.message:
+            groups.setdefault((change.message, change.hint), []).append(change)
+    for (message, hint), group in groups.items():
+        boards = ", ".join(dict.fromkeys(change.board for change in group))
+        yield f"{boards}: {message}"
+        if hint:
+            yield f"  try: {hint}"
+
+
+def _summary(report: DeployReport) -> str:
+    counts = Counter(change.action for change in report.changes)
+    parts = ", ".join(f"{counts[action]} {action}" for action in Action if counts[action])
+    boards = {change.board for change in report.changes}
+    bad = {change.board for change in report.changes if not change.action.good}
+    verb = "would be" if report.dry_run else "are"
+    done = f"{len(boards) - len(bad)} of {len(boards)} boards {verb} as asked"
+    if not bad:
+        done = f"all {len(boards)} boards {verb} as asked" if len(boards) > 1 else f"done: {parts}"
+        return done if done.endswith(parts) else f"{done}: {parts} ({report.seconds:.1f} s)"
+    return f"INCOMPLETE: {done}: {parts} ({report.seconds:.1f} s)"
+
+
+def _board_rows(board: BoardListing) -> Iterable[tuple[str, ...]]:
+    if not board.models:
+        word = "no answer" if board.problem else "no models"
+        yield (board.board, *(_NONE,) * 3, word, _NONE, _NONE, _NONE)
+    for model in board.models:
+        for release in sorted(model.releases, key=lambda one: one.pushed_at, reverse=True):
+            yield (
+                board.board,
+                model.name,
+                release.id,
+                _mark(model, release),
+                release.state,
+                _size(release.size_bytes),
+                release.target or _NONE,
+                release.toolkit or _NONE,
+            )
+
+
+def _mark(model: DeployedModel, release: Release) -> str:
+    if value_of(model.current) == release.id:
+        return "current"
+    return "previous" if model.previous == release.id else ""
+
+
+def _state_lines(board: str, model: DeployedModel) -> Iterable[str]:
+    current = value_of(model.current)
+    if current and current not in {release.id for release in model.releases}:
+        yield f"{board}: {model.name}: current names {current}, which is not there"
+        yield "  try: deploy the model again, or rkops deploy --rollback"
+    for release in model.releases:
+        if release.problem:
+            yield f"{board}: {model.name}: {release.id}: {release.problem}"
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < _MEGABYTE:
+        return f"{size_bytes / 1e3:.1f} kB"
+    return f"{size_bytes / _MEGABYTE:.1f} MB"

@@ -1,0 +1,100 @@
+"""What came of a deploy or a rollback, board by board: the report of both."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from rkops.core.errors import RkopsError, WrongBoardError
+from rkops.core.exit import ExitCode
+
+SCHEMA = "rkops.deploy/1"
+
+
+class Action(StrEnum):
+    """What was done about one model on one board."""
+
+    PUSHED = "pushed"
+    SWITCHED = "switched"
+    UNCHANGED = "unchanged"
+    WOULD_PUSH = "would-push"
+    WOULD_SWITCH = "would-switch"
+    REFUSED = "refused"
+    FAILED = "failed"
+    LOST = "lost"
+
+    @property
+    def good(self) -> bool:
+        """True when the board has what was asked for, or would have."""
+        return self not in {Action.REFUSED, Action.FAILED, Action.LOST}
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One model on one board. `message` says why not, or what is worth knowing."""
+
+    board: str
+    model: str
+    action: Action
+    release: str = ""
+    previous: str = ""
+    size_bytes: int = 0
+    sent_bytes: int = 0
+    push_seconds: float = 0.0
+    hash_seconds: float = 0.0
+    sync_seconds: float = 0.0
+    streams: int = 0
+    simulated: bool = False
+    message: str = ""
+    hint: str = ""
+
+
+class DeployReport(Struct, frozen=True, kw_only=True):
+    """Every board and model that was asked for, in inventory order."""
+
+    schema: str = SCHEMA
+    command: str
+    dry_run: bool
+    complete: bool
+    seconds: float
+    changes: tuple[Change, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Success only when every board is as asked; a failed board counts more than a lost one."""
+        actions = {change.action for change in self.changes}
+        if actions & {Action.REFUSED, Action.FAILED}:
+            return ExitCode.CHANGE_FAILED
+        return ExitCode.UNREACHABLE if Action.LOST in actions else ExitCode.OK
+
+
+def report_of(
+    command: str, changes: Iterable[Change], *, seconds: float, dry_run: bool
+) -> DeployReport:
+    """Return the report of these changes."""
+    rows = tuple(changes)
+    return DeployReport(
+        command=command,
+        dry_run=dry_run,
+        complete=all(change.action.good for change in rows),
+        seconds=round(seconds, 3),
+        changes=rows,
+    )
+
+
+def failure(board: str, model: str, error: RkopsError) -> Change:
+    """Return the row of a model that an error kept from a board."""
+    if isinstance(error, WrongBoardError):
+        action = Action.REFUSED
+    elif error.exit_code is ExitCode.UNREACHABLE:
+        action = Action.LOST
+    else:
+        action = Action.FAILED
+    return Change(board=board, model=model, action=action, message=error.message, hint=error.hint)
+
+
+def filled(
+    board: str, models: Sequence[str], rows: Sequence[Change], error: RkopsError
+) -> list[Change]:
+    """Return the rows of a board whose work broke off, with one for each model not reached."""
+    there = {row.model for row in rows}
+    return [*rows, *(failure(board, name, error) for name in models if name not in there)]
