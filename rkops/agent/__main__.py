@@ -26,6 +26,16 @@ def read_request(text: str) -> dict:
     return request
 
 
+def read_call(argv: list) -> tuple:
+    """Return verb and request; raises AgentFault when they are not usable."""
+    if len(argv) != 2:
+        raise AgentFault("bad-request", "the agent wants a verb and a request")
+    try:
+        return argv[0], read_request(argv[1])
+    except (OSError, ValueError, TypeError, zlib.error) as exc:
+        raise AgentFault("bad-request", "the request is not readable: %s" % exc) from exc
+
+
 def function_of(verb: str):
     """Return the function that does the verb."""
     name = verb.partition("-")[0]
@@ -37,27 +47,26 @@ def function_of(verb: str):
     return verbs[verb]
 
 
+def place_of(exc: Exception) -> str:
+    """Return file and line where an exception came from."""
+    step = exc.__traceback__
+    while step.tb_next is not None:
+        step = step.tb_next
+    return "%s:%d" % (os.path.basename(step.tb_frame.f_code.co_filename), step.tb_lineno)
+
+
 def answer(argv: list, out: Frames) -> int:
     """Do the verb and send exactly one result or error."""
     try:
-        if len(argv) != 2:
-            raise AgentFault("bad-request", "the agent wants a verb and a request")
-        try:
-            request = read_request(argv[1])
-        except (OSError, ValueError, TypeError, zlib.error) as exc:
-            raise AgentFault("bad-request", "the request is not readable: %s" % exc) from exc
-        out.result(function_of(argv[0])(request, out))
+        verb, request = read_call(argv)
+        out.result(function_of(verb)(request, out))
     except AgentFault as fault:
         out.error(fault.code, fault.message, fault.hint)
         return 1
     except BrokenPipeError:
         return 1
     except Exception as exc:
-        where = exc.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = "%s:%d" % (where.tb_frame.f_code.co_filename, where.tb_lineno) if where else "?"
-        message = "the agent broke: %s: %s (%s)" % (type(exc).__name__, exc, place)
+        message = "the agent broke: %s: %s (%s)" % (type(exc).__name__, exc, place_of(exc))
         out.error("internal", message, "please report this")
         return 1
     return 0

@@ -9,7 +9,7 @@ PLAIN_LIMIT = 400
 """Payloads up to this many bytes are sent as they are: compression would not shorten the trip."""
 
 
-class AgentFault(Exception):
+class AgentFault(Exception):  # noqa: N818 - the word of the protocol; Error is the host's
     """The agent refuses or fails: a code for the host, a sentence and a hint for people."""
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -63,3 +63,17 @@ class Frames:
         """Send why there is no result and close the reply."""
         self._send("error", {"code": code, "message": message, "hint": hint})
         self._send("end", self._count)
+
+
+def read_result(data: bytes):
+    """Return the result of a reply by another agent on the same board; None without one."""
+    for line in data.split(b"\n"):
+        parts = line.split(b" ", 5)
+        if len(parts) == 6 and parts[:2] == [b"@rkops", b"result"]:
+            payload = parts[5]
+            if parts[4] != b"%08x" % zlib.crc32(payload):
+                return None
+            if parts[2] == b"z":
+                payload = zlib.decompress(base64.b64decode(payload))
+            return json.loads(payload.decode("ascii"))
+    return None

@@ -44,7 +44,8 @@ echo;echo "@rkops-id $k"
 %(guard)sn=%(nopython)s
 if [ $n ];then :
 elif command -v python3 >/dev/null 2>&1;then p=python3
-else n=1;for p in /usr/bin/python3 /usr/local/bin/python3 %(python)s;do [ -x "$p" ]&&{ n=;break;};done
+else n=1;for p in /usr/bin/python3 /usr/local/bin/python3 %(python)s;do
+[ -x "$p" ]&&{ n=;break;};done
 fi
 if [ $n ];then echo @rkops-nopython;%(stop)sa=%(script)s;else a=%(agent)s;fi
 x="%(skip)s";m="%(pushed)s";[ "$m" ]&&mv -f "$m" "${m%%/*}/$a"
@@ -57,7 +58,8 @@ mkdir -p -m 700 "$1" 2>/dev/null
 set -- $(df -Pk "$1" 2>/dev/null|tail -n 1) 9999 9999 9999 9999
 [ "$4" -gt 400 ] 2>/dev/null;}
 h=${HOME:-/}/.cache/rkops;d=$h
-[ -z "$f" ]&&t "$d"||{ u=$(id -u);set -- "$h" /dev/shm/rkops-$u /run/rkops-$u /tmp/rkops-$u /data/local/tmp/rkops-$u
+[ -z "$f" ]&&t "$d"||{ u=rkops-$(id -u)
+set -- "$h" /dev/shm/$u /run/$u /tmp/$u /data/local/tmp/$u
 d=;for c in "$@";do t "$c"&&{ [ "$f" ]||{ d=$c;break;};rm -f "$c/$a";};done
 [ "$d" ]||{ for c in "$@";do o "$c"&&{ d=$c;break;};done;echo "@rkops-need $d";exit 0;};}
 """

@@ -18,7 +18,7 @@ _SCHEMA = 1
 _NO_PYTHON = "no python3 on the board"
 _ROOT = "root on the board"
 _BANNER = re.compile(r"version: (\S+) \((\S+?)(?: build)?@(\S+)\)")
-_DEVFREQ = {
+_DEVFREQ: dict[str, tuple[str, Callable[[str], object]]] = {
     "governor": ("governor", str),
     "governors": ("available_governors", lambda text: text.split()),
     "frequencies_hz": ("available_frequencies", lambda text: sorted(map(int, text.split()))),
@@ -204,13 +204,14 @@ def _server(lines: Lines, said: Mapping[str, str]) -> Json:
 
 
 def _npu(lines: Lines, said: Mapping[str, str]) -> Json:
-    routes = [
+    routes: list[Json] = [
         {"source": key[7:], "version": _fact(value, _driver, key[7:])}
         for key, value in lines
         if key.startswith("driver@")
     ]
     best = {"present": 0, "unknown": 1, "absent": 2}
-    versions = sorted((route["version"] for route in routes), key=lambda fact: best[fact["is"]])
+    versions: list[Json] = [route["version"] for route in routes]
+    versions.sort(key=lambda fact: best[fact["is"]])
     return {
         "driver": versions[0] if versions else _unknown(),
         "routes": routes,
