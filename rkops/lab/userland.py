@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rkops.lab.boardfiles import Place, write_accounts
-from rkops.lab.boardpython import BoardPython
+from rkops.lab.boardpython import BoardPython, choose_python
 from rkops.lab.hostroot import build_root
 
 
@@ -65,3 +65,16 @@ class HostUserland:
     def accounts(self, place: Place) -> None:
         """Write root and firefly."""
         write_accounts(place)
+
+
+def choose_userland(kind: str) -> Userland:
+    """Return what boards of this kind run on: `host` or `arm64`.
+
+    Raises:
+        LabError: this machine cannot run them.
+    """
+    if kind == "host":
+        return HostUserland(choose_python())
+    from rkops.lab.arm64 import arm64_userland
+
+    return arm64_userland()

@@ -1,0 +1,95 @@
+"""Every fault a running board can be given by name, links, power and files alike."""
+
+from pathlib import Path
+
+from rkops.core.errors import LabError
+from rkops.lab import kernel
+from rkops.lab.client import BoardRow, find_row, set_link_fault, set_power
+from rkops.lab.enter import do_inside
+from rkops.lab.faults import Faults
+
+POWER = ("power-off", "power-on", "reboot")
+_MODELS = "/opt/rkops"
+_HOT_C = 92.0
+_FULL_KIB = 16
+_FILES = {"disk-full": _MODELS, "read-only": _MODELS, "hot": f"{_HOT_C:g}"}
+_IMPOSSIBLE = {
+    "clock-wrong": "a namespace shares this machine's clock; wire boards can have another"
+}
+
+
+def fault_names() -> tuple[str, ...]:
+    """Return every fault there is."""
+    links = tuple(name.replace("_", "-") for name in Faults.names())
+    return tuple(dict.fromkeys((*POWER, *_FILES, *links, "none")))
+
+
+def apply_fault(top: Path, board: str, text: str) -> None:
+    """Give a board a fault: `mute`, `mute=off`, `hot=88`, `disk-full=/opt/rkops`, `none`.
+
+    Raises:
+        LabError: there is no such fault or board, or it cannot be had on this kind of board.
+    """
+    name, given, value = text.partition("=")
+    if name in _IMPOSSIBLE:
+        raise LabError(f"{name} cannot be had on a host board", hint=_IMPOSSIBLE[name])
+    if name not in fault_names():
+        raise LabError(f"no fault {name}", hint="one of " + ", ".join(fault_names()))
+    if name in POWER:
+        set_power(top, board, name)
+        return
+    row = find_row(top, board)
+    if name in _FILES:
+        _file_fault(row, name, value if given else _FILES[name])
+    elif name == "none":
+        for file_fault in _FILES:
+            _file_fault(row, file_fault, "off")
+        set_link_fault(top, board, name)
+    else:
+        set_link_fault(top, board, text)
+
+
+def _file_fault(row: BoardRow, name: str, value: str) -> None:
+    if name == "hot":
+        celsius = _celsius(value)
+        do_inside(row.pid, lambda: _heat(celsius), name)
+    elif value == "off":
+        do_inside(row.pid, lambda: _uncover(f"rkops-{name}"), name)
+    else:
+        do_inside(row.pid, lambda: _cover(f"rkops-{name}", Path(value)), name)
+
+
+def _celsius(value: str) -> float:
+    try:
+        return 46.2 if value == "off" else float(value)
+    except ValueError as exc:
+        raise LabError(f"hot: {value!r} is no temperature", hint="hot=92, hot=off") from exc
+
+
+def _heat(celsius: float) -> None:
+    for zone in Path("/sys/class/thermal").glob("*/temp"):
+        zone.write_text(f"{int(celsius * 1000)}\n")
+
+
+def _cover(what: str, place: Path) -> None:
+    """Cover the directory (and what is in it) with one that is full, or cannot be written."""
+    _uncover(what)
+    place.mkdir(parents=True, exist_ok=True)
+    if what == "rkops-read-only":
+        kernel.bind(place, place)
+        kernel.mount("none", place, flags=kernel.REMOUNT | kernel.BIND | kernel.RDONLY)
+        return
+    kernel.mount(what, place, "tmpfs", 0, f"mode=755,size={_FULL_KIB}k")
+    (place / "filler").write_bytes(bytes(_FULL_KIB * 1024))
+
+
+def _uncover(what: str) -> None:
+    """Take our covers away: the full ones by their name, the read-only ones by their state."""
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        left, _, right = line.partition(" - ")
+        place, options = left.split()[4:6]
+        covered = right.split()[1] == what
+        if what == "rkops-read-only":
+            covered = options.startswith("ro") and place != "/" and not place.startswith("/proc")
+        if covered:
+            kernel.unmount(place)
