@@ -32,20 +32,20 @@ def server_version(host: HostFacts) -> Outcome:
     )
 
 
-@host_check("RKH102", "One adb version is installed", severity=Severity.INFO)
+@host_check("RKH102", "One adb program is installed", severity=Severity.INFO)
 def one_adb(host: HostFacts) -> Outcome:
-    """Several adb programs of different versions are on this machine.
+    """Several adb programs are in PATH.
 
-    Why: whoever runs the other one kills the server of the first (the toolkit brings its own).
-    Fix: remove all but one, or put one first in PATH for every program.
+    Why: two versions kill each other's server, and with it every connection; the toolkit brings
+    one of its own that it uses when PATH has none.
+    Fix: keep one, or put the same one first in PATH for every program.
     """
-    known = [program for program in host.adb if program.version]
-    if len({program.version for program in known}) <= 1:
-        return passed(", ".join(f"{p.path} {p.version}" for p in known) or "no adb program")
+    paths = [program.path for program in host.adb]
+    if len(paths) <= 1:
+        return passed(paths[0] if paths else "no adb program")
     return failed(
-        "adb programs of different versions: "
-        + ", ".join(f"{program.path} {program.version}" for program in known),
-        hint="keep one, first in PATH",
+        f"several adb programs: {', '.join(paths)}; the first is used",
+        hint="keep one, or put the same one first in PATH for every program",
     )
 
 

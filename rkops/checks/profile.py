@@ -1,6 +1,6 @@
 """Profiles: change a severity, a limit, or silence a code, with a reason and an end date."""
 
-import datetime
+import datetime as dt
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,7 +23,7 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
     code: str
     reason: str
-    until: datetime.date
+    until: dt.date
     groups: tuple[str, ...] = ()
     boards: tuple[str, ...] = ()
     severity: Literal["info", "warning", "error"] | None = None
@@ -45,7 +45,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...] = ()
     limits: dict[str, object] = {}
 
-    def apply(self, finding: Finding, groups: tuple[str, ...], today: datetime.date) -> Finding:
+    def apply(self, finding: Finding, groups: tuple[str, ...], today: dt.date) -> Finding:
         """Return the finding as the first rule that concerns it wants it; rules can expire."""
         if finding.status != Status.FAIL:
             return finding
@@ -54,7 +54,7 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True):
                 return _changed(finding, rule)
         return finding
 
-    def expired(self, today: datetime.date) -> Iterator[str]:
+    def expired(self, today: dt.date) -> Iterator[str]:
         """Yield a sentence for each rule whose time is over."""
         for rule in self.rules:
             if rule.until < today:

@@ -1,0 +1,144 @@
+"""Doctor's table as lines: a line per board, its findings below it, a summary at the end."""
+
+from collections.abc import Iterator, Sequence
+
+from rkops.checks.finding import Finding
+from rkops.core.outcome import Status
+from rkops.report.columns import Line, Span, padded
+from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport
+
+_STYLES = {
+    "error": "bold red",
+    "warning": "yellow",
+    "info": "cyan",
+    "skip": "dim",
+    "pass": "green",
+    "crash": "bold magenta",
+}
+_VERSIONS = ("runtime", "server", "driver", "lite")
+_WIDTHS = (8, 7, 7, 7, 7)
+"""SoC, runtime, server, driver, lite: wide enough for what Rockchip writes (2.0.0b0)."""
+_LABEL = 9
+_INDENT = "  "
+_DEEP = " " * (len(_INDENT) + _LABEL)
+
+
+class DoctorLines:
+    """Makes lines from reports; `everything` also shows what passed and why something skipped."""
+
+    def __init__(self, names: Sequence[str], *, everything: bool = False) -> None:
+        self._name_width = max([len("BOARD"), *(len(name) for name in names)])
+        self._everything = everything
+
+    def header(self) -> Line:
+        """Return the heading of the columns."""
+        heads = ("BOARD", "SOC", *(name.upper() for name in _VERSIONS))
+        line = padded([Span(head, "bold") for head in heads], self._widths)
+        return (*line, Span("VERDICT", "bold"))
+
+    def board(self, report: BoardReport) -> Iterator[Line]:
+        """Yield a board's line, then its findings, the gravest first."""
+        line = report.line
+        versions = [getattr(line, name) or "-" for name in _VERSIONS]
+        cells = [Span(line.board, "bold"), Span(line.soc or "-"), *map(Span, versions)]
+        yield (*padded(cells, self._widths), *verdict(line))
+        yield from self._findings(report.findings)
+
+    def end(self, report: DoctorReport) -> Iterator[Line]:
+        """Yield what concerns several boards or this machine, notes, and the summary."""
+        fleet = [f for f in report.findings if f.code.startswith("RKF")]
+        for title, findings in (("fleet", fleet), ("this machine", report.host)):
+            shown = [f for f in findings if self._everything or f.status != Status.PASS]
+            if [f for f in shown if self._everything or f.status != Status.SKIP]:
+                yield (Span(title, "bold"),)
+                yield from self._findings(shown, name_boards=True)
+        for note in report.notes:
+            yield (Span("note: ", "yellow"), Span(note))
+        yield ()
+        yield summary(report)
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return (self._name_width, *_WIDTHS)
+
+    def _findings(
+        self, findings: Sequence[Finding], *, name_boards: bool = False
+    ) -> Iterator[Line]:
+        for finding in sorted(findings, key=_gravity):
+            if finding.status in {Status.FAIL, Status.CRASH} or self._everything:
+                yield from self._finding(finding, name_boards=name_boards)
+        if not self._everything:
+            yield from _skips(findings)
+
+    def _finding(self, finding: Finding, *, name_boards: bool) -> Iterator[Line]:
+        kind = finding.severity if finding.failed else finding.status
+        board = f"{finding.board}: " if name_boards and finding.board else ""
+        yield (
+            Span(_INDENT),
+            Span(f"{kind:<{_LABEL}}", _STYLES[kind]),
+            Span(f"{finding.code}  ", "bold"),
+            Span(f"{board}{finding.message}"),
+        )
+        # An information is no call to act; --show all and --explain say what one could do.
+        if finding.hint and (kind != "info" or self._everything):
+            yield (Span(f"{_DEEP}try: ", "dim"), Span(finding.hint))
+        if kind != "info" or self._everything:
+            yield from ((Span(f"{_DEEP}  $ {c}", "green"),) for c in finding.commands)
+
+
+def verdict(line: BoardLine) -> tuple[Span, ...]:
+    """Return the verdict on a board in a few words."""
+    words: list[Span] = []
+    if line.status != "answered":
+        words.append(Span("wrong board" if line.status == "wrong-board" else "lost", "bold red"))
+    else:
+        words += counted(line.counts) or [Span("ok", "green")]
+    if line.simulated:
+        words.append(Span("(simulated)", "dim"))
+    return tuple(Span((" " if n else "") + word.text, word.style) for n, word in enumerate(words))
+
+
+def counted(counts: Counts) -> list[Span]:
+    """Return `1 error, 2 warnings` as spans; informations do not count against a board."""
+    kinds = (("crash", counts.crash), ("error", counts.error), ("warning", counts.warning))
+    shown = [(kind, number) for kind, number in kinds if number]
+    return [
+        Span(f"{_many(number, kind)}{',' if n + 1 < len(shown) else ''}", _STYLES[kind])
+        for n, (kind, number) in enumerate(shown)
+    ]
+
+
+def summary(report: DoctorReport) -> Line:
+    """Return the last line: how many boards, how they are, how long it took."""
+    answered = [line for line in report.boards if line.status == "answered"]
+    fine = sum(1 for line in answered if not counted(line.counts))
+    parts = [Span(f"{_many(len(report.boards), 'board')}:"), Span(f" {fine} ok", "green")]
+    if troubled := len(report.boards) - fine - len(report.lost):
+        parts.append(Span(f", {troubled} with findings", "yellow"))
+    if report.lost:
+        parts.append(Span(f", {len(report.lost)} lost (the result is incomplete)", "bold red"))
+    parts.append(Span(f"; {report.seconds:.1f} s", "dim"))
+    if report.simulated:
+        parts.append(Span("; simulated boards", "dim"))
+    return tuple(parts)
+
+
+def _gravity(finding: Finding) -> tuple[int, int, str]:
+    order = (Status.CRASH, Status.FAIL, Status.SKIP, Status.PASS)
+    return order.index(Status(finding.status)), -finding.level, finding.code
+
+
+def _skips(findings: Sequence[Finding]) -> Iterator[Line]:
+    """Yield one line per thing that is needed; checks that do not apply are not mentioned."""
+    by_need: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.status == Status.SKIP and finding.hint:
+            by_need.setdefault(finding.hint, []).append(finding.code)
+    for need, codes in by_need.items():
+        yield (Span(f"{_INDENT}{'skipped':<{_LABEL}}{', '.join(codes)}: {need}", "dim"),)
+
+
+def _many(number: int, word: str) -> str:
+    if word == "crash":
+        return f"{number} broken check" + ("s" if number != 1 else "")
+    return f"{number} {word}" + ("s" if number != 1 else "")

@@ -1,0 +1,47 @@
+"""Checks and known errors in words."""
+
+import msgspec
+
+from rkops.checks.registry import Check, all_checks
+from rkops.checks.select import check_named
+from rkops.report.columns import plain_table
+
+_SECTIONS = ("Why:", "Fix:")
+
+
+def check_list(*, as_json: bool = False) -> str:
+    """Return all checks: code, default severity, area, title."""
+    checks = all_checks().values()
+    if as_json:
+        rows = [
+            {"code": c.code, "severity": c.severity.label, "area": c.area, "title": c.title}
+            for c in checks
+        ]
+        return msgspec.json.format(msgspec.json.encode(rows), indent=1).decode()
+    return plain_table(
+        ("code", "severity", "area", "title"),
+        [(c.code, c.severity.label, c.area, c.title) for c in checks],
+    )
+
+
+def check_text(code: str) -> str:
+    """Return the explanation of one check.
+
+    Raises:
+        UsageError: there is no such check.
+    """
+    check = check_named(code)
+    return f"{check.code}  {check.title}  ({check.severity.label} by default)\n\n{check.doc}"
+
+
+def sections(check: Check) -> dict[str, str]:
+    """Return the docstring's parts by heading: `What`, `Why`, `Fix`, each one paragraph."""
+    parts = {"What": ""}
+    heading = "What"
+    for line in check.doc.splitlines():
+        for mark in _SECTIONS:
+            if line.startswith(mark):
+                heading, line = mark.rstrip(":"), line.removeprefix(mark)  # noqa: PLW2901 - the heading is cut off
+                parts[heading] = ""
+        parts[heading] = f"{parts[heading]} {line.strip()}".strip()
+    return parts
