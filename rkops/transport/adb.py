@@ -1,0 +1,228 @@
+"""One board over adb: a thin client of the adb server beside adbutils.
+
+Why not adbutils alone: docs/adr/0010-adb-thin-path.md. What it is used for: the adb binary it
+bundles (`adbserver.client_path`).
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+from rkops.core.deadline import Deadline
+from rkops.core.errors import BoardOfflineError, LinkLostError, RkopsError
+from rkops.transport.adbfiles import fetch, spill
+from rkops.transport.adblink import link_up
+from rkops.transport.adboutput import LegacyOutput, ModernOutput, Output
+from rkops.transport.adbpush import Pushing
+from rkops.transport.adbsocket import ServerSocket
+from rkops.transport.adbwords import server_error
+from rkops.transport.base import (
+    AdbAddress,
+    ByteProgress,
+    CommandResult,
+    PushReport,
+    no_progress,
+)
+from rkops.transport.quote import command_line
+
+_LONGEST = {False: 3900, True: 60_000}
+"""Bytes of command line by `modern`: an old adbd takes 4 KiB for the whole service string."""
+_STDIN, _CLOSE_STDIN = 0, 4  # AOSP adb, shell_protocol.h
+_STDIN_BYTES = 64 * 1024
+_UNFORWARD_SECONDS = 2.0
+
+
+def open_adb(address: AdbAddress, *, board: str, deadline: Deadline) -> "AdbTransport":
+    """Connect the adb server to a board, unless it is connected.
+
+    Raises:
+        TransportError: no link; the error says which way, and what to try.
+    """
+    features = link_up(address.serial, board=board, deadline=deadline)
+    return AdbTransport(address, board, features)
+
+
+class AdbTransport:
+    """A board that the adb server has a link to. Holds no socket between calls.
+
+    A link that went stale is brought up once more, as long as the board has not begun what
+    it was asked for.
+    """
+
+    scheme = "adb"
+
+    def __init__(self, address: AdbAddress, board: str, features: frozenset[str]) -> None:
+        self.board = board
+        self._serial = address.serial
+        self._modern = "shell_v2" in features
+
+    def run(self, argv: Sequence[str], *, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
+        """Run a command to its end. When the deadline passes, adbd hangs up on the command."""
+        line = command_line(argv, board=self.board)
+        link, output = self._start(line, deadline, stdin)
+        with closing(link):
+            out, err = _converse(link, output, _typed(stdin) if self._modern else b"")
+        if output.code is None:
+            raise link.lost("the command's exit code never came")
+        shown = line.decode("utf-8", "replace")
+        return CommandResult(shown, output.code, out, err, merged=output.merged)
+
+    @contextmanager
+    def stream(self, argv: Sequence[str], *, deadline: Deadline) -> Iterator[Iterator[bytes]]:
+        """Run a command and read its stdout as it comes (old adbd: stderr with it)."""
+        line = command_line(argv, board=self.board)
+        link, output = self._start(line, deadline, b"")
+        with closing(link):
+            if self._modern:
+                link.send(_typed(b""))
+            yield _pieces(link, output)
+
+    def push(
+        self,
+        source: Path,
+        remote: str,
+        *,
+        mode: int = 0o644,
+        deadline: Deadline,
+        progress: ByteProgress = no_progress,
+    ) -> PushReport:
+        """Write a file on the board, over as many streams as the link needs."""
+        pushing = Pushing(
+            board=self.board,
+            open_files=lambda: self._files(deadline),
+            run=lambda argv: self.run(argv, deadline=deadline),
+            remote=remote,
+            mode=mode,
+            progress=progress,
+        )
+        return pushing.push(source)
+
+    def pull(
+        self,
+        remote: str,
+        destination: Path,
+        *,
+        deadline: Deadline,
+        progress: ByteProgress = no_progress,
+    ) -> int:
+        """Read a file of the board; `destination` appears whole or not at all."""
+        return fetch(lambda: self._files(deadline), remote, destination, progress)
+
+    def forward(self, remote: str, *, deadline: Deadline) -> AbstractContextManager[int]:
+        """Forward a free local TCP port to `remote` (`tcp:8080`, `localabstract:name`)."""
+        return self._forward(remote, deadline)
+
+    def close(self) -> None:
+        """Nothing is held: the adb server keeps the link, others may use it."""
+
+    @contextmanager
+    def _forward(self, remote: str, deadline: Deadline) -> Iterator[int]:
+        service = f"host-serial:{self._serial}:forward:norebind:tcp:0;{remote}"
+        with closing(ServerSocket(self.board, deadline)) as link:
+            words = link.request(service.encode(), f"forwarding to {remote}")
+            if words is None and link.exactly(4) == b"FAIL":  # two answers: serial, then forward
+                words = link.text()
+            if words is not None:
+                raise server_error(words, self._serial, board=self.board)
+            port = int(link.text())
+        try:
+            yield port
+        finally:
+            with contextlib.suppress(RkopsError):
+                self._unforward(port)
+
+    def _unforward(self, port: int) -> None:
+        with closing(ServerSocket(self.board, Deadline.after(_UNFORWARD_SECONDS))) as link:
+            service = f"host-serial:{self._serial}:killforward:tcp:{port}"
+            link.request(service.encode(), "removing a forward")
+
+    def _start(self, line: bytes, deadline: Deadline, stdin: bytes) -> tuple[ServerSocket, Output]:
+        """Start a command; what an old adbd cannot carry goes ahead as a file."""
+        if len(line) > _LONGEST[self._modern]:
+            script = self._spill(line, deadline, prefix=b'rm -f "$0";')
+            line = b"sh " + script
+        if self._modern:
+            return self._service(b"shell,v2,raw:" + line, deadline), ModernOutput()
+        # Typing into the terminal would be echoed, and has no end of file.
+        source = self._spill(stdin, deadline) if stdin else b"/dev/null"
+        remove = b"rm -f %b;" % source if stdin else b""
+        output = LegacyOutput()
+        return (
+            self._service(
+                b"shell:" + output.wrap(b"exec <%b;%b%b" % (source, remove, line)), deadline
+            ),
+            output,
+        )
+
+    def _spill(self, data: bytes, deadline: Deadline, prefix: bytes = b"") -> bytes:
+        path = spill(lambda: self._files(deadline), prefix + data, board=self.board)
+        return path.encode()
+
+    def _files(self, deadline: Deadline) -> ServerSocket:
+        return self._service(b"sync:", deadline)
+
+    def _service(self, service: bytes, deadline: Deadline) -> ServerSocket:
+        """Open a service of the board's adbd, bringing a stale link up once."""
+        try:
+            return self._asked(service, deadline)
+        except (BoardOfflineError, LinkLostError):
+            link_up(self._serial, board=self.board, deadline=deadline)
+            return self._asked(service, deadline)
+
+    def _asked(self, service: bytes, deadline: Deadline) -> ServerSocket:
+        link = ServerSocket(self.board, deadline)
+        try:
+            words = link.request(
+                b"host:transport:" + self._serial.encode(), "asking the adb server for the board"
+            )
+            if words is None:
+                words = link.request(service, "waiting for the board's adbd")
+            if words is None:
+                link.doing = "running a command"
+                return link
+        except BaseException:
+            link.close()
+            raise
+        link.close()
+        raise server_error(words, self._serial, board=self.board)
+
+
+def _typed(stdin: bytes) -> bytes:
+    """Shell protocol 2's packets for a stdin and its end."""
+    packets = [
+        bytes((_STDIN,)) + len(piece).to_bytes(4, "little") + piece
+        for piece in (stdin[at : at + _STDIN_BYTES] for at in range(0, len(stdin), _STDIN_BYTES))
+    ]
+    return b"".join((*packets, bytes((_CLOSE_STDIN, 0, 0, 0, 0))))
+
+
+def _converse(link: ServerSocket, output: Output, typed: bytes) -> tuple[bytes, bytes]:
+    """Type and listen at once (a command may fill its output before it reads its input)."""
+    out: list[bytes] = []
+    err: list[bytes] = []
+    rest = memoryview(typed)
+    while output.code is None:
+        if rest and not link.wait(to_send=True):
+            try:
+                rest = rest[link.send_some(rest) :]
+            except LinkLostError:
+                rest = rest[:0]  # it ended without reading; what it said is still to come
+            continue
+        data = link.some()
+        if not data:
+            break
+        new_out, new_err = output.feed(data)
+        out.append(new_out)
+        err.append(new_err)
+    return b"".join(out), b"".join(err)
+
+
+def _pieces(link: ServerSocket, output: Output) -> Iterator[bytes]:
+    while output.code is None:
+        data = link.some()
+        if not data:
+            raise link.lost("the command's output ended in the middle")
+        out, _ = output.feed(data)
+        if out:
+            yield out
