@@ -48,11 +48,10 @@ def release_table(listing: ReleaseList) -> str:
 
 def line_of(change: Change) -> str:
     """Return one change in one line, for terminals that are none and for logs."""
-    sent = f" ({_size(change.sent_bytes)} in {change.push_seconds:.2f} s)"
     what = f"{change.board}: {change.model}: {change.action}"
     if change.action is Action.PUSHED:
-        return what + sent
-    return f"{what}: {change.message}" if change.message else what
+        return f"{what} ({size_text(change.sent_bytes)} in {change.push_seconds:.2f} s)"
+    return what if change.action.good else f"{what}: {change.message}"
 
 
 def _row(change: Change) -> tuple[str, ...]:
@@ -66,7 +65,7 @@ def _row(change: Change) -> tuple[str, ...]:
         str(change.action),
         change.release or _NONE,
         change.previous or _NONE,
-        _size(change.size_bytes) if change.size_bytes else _NONE,
+        size_text(change.size_bytes) if change.size_bytes else _NONE,
         push,
         f"{change.hash_seconds:.2f} s" if pushed else _NONE,
         f"{change.sync_seconds:.2f} s" if pushed else _NONE,
@@ -111,7 +110,7 @@ def _board_rows(board: BoardListing) -> Iterable[tuple[str, ...]]:
                 release.id,
                 _mark(model, release),
                 release.state,
-                _size(release.size_bytes),
+                size_text(release.size_bytes),
                 release.target or _NONE,
                 release.toolkit or _NONE,
             )
@@ -133,7 +132,8 @@ def _state_lines(board: str, model: DeployedModel) -> Iterable[str]:
             yield f"{board}: {model.name}: {release.id}: {release.problem}"
 
 
-def _size(size_bytes: int) -> str:
+def size_text(size_bytes: int) -> str:
+    """Return a size as people read it."""
     if size_bytes < _MEGABYTE:
         return f"{size_bytes / 1e3:.1f} kB"
     return f"{size_bytes / _MEGABYTE:.1f} MB"

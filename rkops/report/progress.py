@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rkops.core.events import Progress
-from rkops.report.deploy import line_of
+from rkops.report.deploy import line_of, size_text
 from rkops.services.changes import Change
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Watcher:
             news = self._phases.get(event.board) != event.phase
             self._phases[event.board] = event.phase
         if news and event.phase.startswith("push "):
-            _say(f"{event.board}: {event.phase} ({event.total / 1e6:.1f} MB)")
+            _say(f"{event.board}: {event.phase} ({size_text(event.total)})")
 
     def ended(self, changes: Sequence[Change]) -> None:
         """Say what came of a board."""

@@ -72,12 +72,15 @@ def _on_board(
     models = BoardModels(contact, session, options.timeout_seconds)
     there = {model.name: model for model in models.models()}
     for name in wanted:
+        shown = name
         try:
-            row = _switch(models, _named(name, there), options)
+            model = _named(name, there)
+            shown = model.name
+            row = _switch(models, model, options)
         except (AgentError, TransportError) as error:
             if error.exit_code is ExitCode.UNREACHABLE:
                 raise
-            row = failure(board.name, name, error)
+            row = failure(board.name, shown, error)
         rows.append(row)
 
 
