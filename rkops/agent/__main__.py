@@ -1,6 +1,6 @@
 """Run one verb: `python3 -I -B agent.pyz VERB REQUEST`."""
 
-import base64
+import binascii
 import importlib
 import json
 import os
@@ -20,7 +20,8 @@ def read_request(text: str) -> dict:
             encoded = stream.read()
         os.unlink(text[1:])
         text = encoded
-    request = json.loads(zlib.decompress(base64.urlsafe_b64decode(text)).decode("ascii"))
+    packed = binascii.a2b_base64(text.replace("-", "+").replace("_", "/"))  # URL-safe alphabet
+    request = json.loads(zlib.decompress(packed).decode("ascii"))
     if not isinstance(request, dict):
         raise TypeError("the request is no object")
     return request

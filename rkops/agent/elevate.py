@@ -4,7 +4,7 @@ One `sudo -n` answers two questions: may this account, and what does root see. A
 logged by sudo on the board, as any other.
 """
 
-import base64
+import binascii
 import json
 import os
 import sys
@@ -29,7 +29,7 @@ class Elevation:
             return
         inner = dict(request, login=login)
         text = json.dumps(inner, ensure_ascii=True).encode("ascii")
-        word = base64.urlsafe_b64encode(zlib.compress(text)).decode("ascii")
+        word = binascii.b2a_base64(zlib.compress(text), newline=False).decode("ascii")
         agent = os.path.abspath(sys.argv[0])
         argv = [sudo, "-n", sys.executable, "-I", "-B", agent, VERB, word]
         try:

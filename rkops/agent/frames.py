@@ -1,6 +1,6 @@
 """How the agent speaks: framed lines that survive CRLF, noise and a merged stderr."""
 
-import base64
+import binascii
 import json
 import os
 import zlib
@@ -24,7 +24,7 @@ def frame(kind: str, value: object) -> bytes:
     payload = json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode("ascii")
     encoding = "j"
     if len(payload) > PLAIN_LIMIT:
-        payload = base64.b64encode(zlib.compress(payload, 6))
+        payload = binascii.b2a_base64(zlib.compress(payload, 6), newline=False)
         encoding = "z"
     head = "@rkops %s %s %d %08x " % (kind, encoding, len(payload), zlib.crc32(payload))
     return head.encode("ascii") + payload + b"\n"
@@ -74,6 +74,6 @@ def read_result(data: bytes):
             if parts[4] != b"%08x" % zlib.crc32(payload):
                 return None
             if parts[2] == b"z":
-                payload = zlib.decompress(base64.b64decode(payload))
+                payload = zlib.decompress(binascii.a2b_base64(payload))
             return json.loads(payload.decode("ascii"))
     return None

@@ -4,7 +4,6 @@ import os
 
 from rkops.agent.accounts import may
 from rkops.agent.fact import absent, look, present, unknown
-from rkops.agent.shelf import list_models
 
 _MEMINFO = "/proc/meminfo"
 HASH_SECONDS = 3.0
@@ -50,6 +49,9 @@ def _models(tree, path: str) -> dict:
     if not tree.is_dir(path):
         return absent(path)
     os.listdir(tree.at(path))
+    # Here, since it needs hashlib: OpenSSL takes an emulated or slow board long to load.
+    from rkops.agent.shelf import list_models
+
     return present(list_models(tree.at(path), HASH_SECONDS), path)
 
 
