@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from rkops.core.errors import UsageError
-from rkops.transport.base import AdbAddress, SshAddress
+from rkops.transport.base import AdbAddress, Address, SshAddress
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@\\+-]{0,63}\$?")
@@ -80,3 +80,12 @@ def _port(text: str, whole: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= _MAX_PORT:  # noqa: PLR2004 - digits of 65535
         return int(text)
     raise UsageError(f"{whole!r} has no usable port", hint=f"a port is 1 to {_MAX_PORT}")
+
+
+def as_text(address: Address) -> str:
+    """Write an address the way an inventory holds it."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    if isinstance(address, AdbAddress):
+        return f"{host}:{address.port}"
+    user = f"{address.user}@" if address.user else ""
+    return f"{user}{host}" + (f":{address.port}" if address.port else "")

@@ -8,22 +8,30 @@ from rkops.core.errors import InventoryError
 _ADD_HINT = "rkops board add NAME --adb ADDRESS writes the first board"
 
 
+def find_inventory(path: Path | None = None) -> Path | None:
+    """Return where the inventory is, or None when there is none yet.
+
+    `path` if given, else RKOPS_INVENTORY, else ./inventory, else the user's own.
+    """
+    named = path or _from_environment()
+    places = [named] if named else [Path("inventory"), user_inventory()]
+    return next((place for place in places if place.exists()), None)
+
+
 def inventory_path(path: Path | None = None) -> Path:
-    """Return the inventory to read: `path`, RKOPS_INVENTORY, ./inventory, the user's own.
+    """Return the inventory to read.
 
     Raises:
-        InventoryError: it is not there.
+        InventoryError: there is none.
     """
-    chosen = path or _from_environment()
-    if chosen is None:
-        places = (Path("inventory"), user_inventory())
-        chosen = next((place for place in places if place.exists()), None)
-        if chosen is None:
-            looked = " and ".join(str(place) for place in places)
-            raise InventoryError(f"no inventory: looked at {looked}", hint=_ADD_HINT)
-    if not chosen.exists():
-        raise InventoryError(f"{chosen}: no such inventory file or directory", hint=_ADD_HINT)
-    return chosen
+    found = find_inventory(path)
+    if found is not None:
+        return found
+    if named := path or _from_environment():
+        raise InventoryError(f"{named}: no such inventory file or directory", hint=_ADD_HINT)
+    raise InventoryError(
+        f"no inventory: looked at inventory and {user_inventory()}", hint=_ADD_HINT
+    )
 
 
 def writable_file(path: Path | None = None) -> Path:

@@ -58,19 +58,18 @@ class Document:
             self._insert(entry, keys, key, text)
         self._want("boards", board)[key] = text
 
-    def add(self, section: str, name: str, value: Mapping[str, Data]) -> None:
-        """Add a board or a group at the end of its section."""
+    def add(self, section: str, new: Mapping[str, Data]) -> None:
+        """Add boards or groups at the end of their section."""
         top = self._top()
         if section in top:
-            self._insert(top[section], self.entries(section), name, value)
-        else:
+            inside = self.entries(section)
+            for name, value in new.items():
+                self._insert(top[section], inside, name, value)
+        elif new:
             if isinstance(self._root, yaml.MappingNode) and self._root.flow_style:
                 self._source.fail(self._root, f"in braces: add `{section}:` to it by hand")
-            lines = [f"{section}:", *_block(name, value, 2)]
-            end = len(self._text)
-            gap = "" if not self._text or self._text.endswith(("\n", "\r")) else self._newline
-            self._cut(end, end, gap + "".join(line + self._newline for line in lines))
-        self._want_section(section)[name] = dict(value) or None
+            self._put_lines(len(self._text), _block(section, new, 0))
+        self._want_section(section).update(new)
 
     def remove(self, board: str) -> None:
         """Take a board out, with the comments inside it."""
@@ -98,10 +97,11 @@ class Document:
         Raises:
             InventoryError: it would not read back as wanted; change it by hand.
         """
-        text = self._text
-        for start, end, new in sorted(self._edits, reverse=True):
-            text = text[:start] + new + text[end:]
-        data = text.encode("utf-8")
+        pieces, done = [], 0
+        for start, end, new in sorted(self._edits, key=lambda edit: edit[0]):
+            pieces += [self._text[done:start], new]
+            done = end
+        data = "".join([*pieces, self._text[done:]]).encode("utf-8")
         again = self._source.mapping(self._source.compose(data), "an inventory")
         if _squeezed(self._plain_map(again)) != _squeezed(self._wanted):
             self._source.fail(1, "cannot be changed without harm", hint="change it by hand")
@@ -123,8 +123,11 @@ class Document:
         elif entry.value.start_mark.index != entry.value.end_mark.index:
             self._source.fail(entry.value, "is null: take that word away first")
         place = self._line_end(self._end(last.value if last else entry.key))
-        gap = "" if self._text[:place].endswith(("\n", "\r")) else self._newline
-        lines = _block(key, value, column)
+        self._put_lines(place, _block(key, value, column))
+
+    def _put_lines(self, place: int, lines: Sequence[str]) -> None:
+        begun = self._text[:place] and not self._text[:place].endswith(("\n", "\r"))
+        gap = self._newline if begun else ""
         self._cut(place, place, gap + "".join(line + self._newline for line in lines))
 
     def _cut(self, start: int, end: int, new: str) -> None:
@@ -188,6 +191,8 @@ def _squeezed(data: Data) -> Data:
 
 def _block(key: str, value: Data, column: int) -> list[str]:
     head = " " * column + f"{scalar(key)}:"
+    if not value:
+        return [head]
     if not isinstance(value, Mapping):
         return [f"{head} {_flow(value)}"]
     lines = [line for k, v in value.items() for line in _block(k, v, column + 2)]
@@ -203,4 +208,4 @@ def _flow(value: Data) -> str:
         return scalar(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(_flow_pair(k, v) for k, v in value.items()) + "}"
-    return "[" + ", ".join(_flow(item) for item in value or ()) + "]"
+    return "[" + ", ".join(map(_flow, value)) + "]" if value else "null"
