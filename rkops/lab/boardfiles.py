@@ -87,6 +87,8 @@ def write_hardware(place: Place, profile: Profile) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(goal)
+    for path in tree.nodes:  # nobody may make device nodes in a user namespace: a null in its place
+        kernel.bind("/dev/null", place.write(path, ""))
     for path in tree.closed:
         (place.root / path.lstrip("/")).chmod(0o700)
 

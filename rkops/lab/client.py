@@ -14,6 +14,8 @@ from rkops.core.deadline import Deadline
 from rkops.core.errors import LabError
 from rkops.lab.state import Paths, connect_line
 
+# Boards are forks of the supervisor: what it does not know they cannot show (/proc/1/environ).
+_ENV = ("HOME", "LANG", "PATH", "PYTHONPATH", "RKOPS_CACHE", "USER", "XDG_CACHE_HOME")
 CONTROL = "control.sock"
 _UP_SECONDS, _TALK_SECONDS = 120.0, 60.0
 
@@ -52,6 +54,7 @@ def lab_up(top: Path, profiles: Sequence[str], kind: str) -> Path:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd="/",
+            env={name: os.environ[name] for name in _ENV if name in os.environ},
             start_new_session=True,
         )
     said = _first_line(process, Deadline.after(_UP_SECONDS))

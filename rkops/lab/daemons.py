@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rkops.lab.boardinit import BoardPlan
 
 ADB_PORT, SSH_PORT = 5555, 22
-_LONGEST_LINE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

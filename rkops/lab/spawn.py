@@ -26,7 +26,7 @@ from rkops.lab.boardinit import BoardPlan, make_disk, run_board
 from rkops.lab.daemons import Sockets
 from rkops.lab.idmap import write_maps
 
-_BOOT, _HALT = b"boot", b"halt"
+_BOOT = b"boot"
 _WORD = 4
 _BOARD_SPACES = kernel.NEW_NS | kernel.NEW_PID | kernel.NEW_NET | kernel.NEW_UTS | kernel.NEW_IPC
 
@@ -39,6 +39,7 @@ class Keeper:
         self.init_pid = 0
         """Pid 1 of the board as this machine counts; 0 while the board is off."""
         self._log = log
+        self._booted = False
         self._line, theirs = socket.socketpair()
         self._rest = b""
         self._pid = os.fork()
@@ -53,6 +54,7 @@ class Keeper:
         """Switch the board on; `wait` tells when it answers. The sockets are given away."""
         fds = [sockets.adb.fileno(), sockets.ssh.fileno(), sockets.faults.fileno()]
         socket.send_fds(self._line, [_BOOT], fds)
+        self._booted = True
         sockets.close()
 
     def wait(self, deadline: Deadline) -> None:
@@ -66,16 +68,26 @@ class Keeper:
 
     def halt(self, deadline: Deadline) -> None:
         """Switch the board off; nothing of it runs when this returns."""
-        if self.init_pid:
-            self._line.sendall(_HALT)
-            self._expect("halted", deadline)
-            self.init_pid = 0
+        if not self._booted:
+            return
+        if not self.init_pid:
+            self.init_pid = int(self._expect("pid", deadline))
+        # pid 1 takes its namespace with it, and is not gone before everything in there is
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.init_pid, signal.SIGKILL)
+        while self._word(deadline)[0] not in ("halted", ""):
+            pass
+        self._off()
 
     def look(self) -> None:
         """Notice a board that ended by itself."""
         while self.init_pid and select.select([self._line], [], [], 0)[0]:
             if self._word(Deadline.after(1))[0] in ("halted", ""):
-                self.init_pid = 0
+                self._off()
+
+    def _off(self) -> None:
+        self._booted = False
+        self.init_pid = 0
 
     def end(self) -> None:
         """Kill the board and its keeper, and wait until the kernel has cleared them away."""
@@ -142,7 +154,7 @@ def _keeper(plan: BoardPlan, sock: socket.socket, log: Path) -> NoReturn:
 
 
 def _keep(plan: BoardPlan, line: _Line) -> None:
-    """Boot and halt as the supervisor asks, until it goes."""
+    """Boot as the supervisor asks, and tell when the board has ended, until it goes."""
     boot, watch = 0, -1
     while True:
         own = line.sock.fileno()
@@ -156,9 +168,7 @@ def _keep(plan: BoardPlan, line: _Line) -> None:
         word, fds, _, _ = socket.recv_fds(line.sock, _WORD, 3)
         if not word:
             return
-        if word == _HALT and boot:
-            os.kill(boot, signal.SIGKILL)
-        elif word == _BOOT:
+        if word == _BOOT:
             sockets = Sockets(*(socket.socket(fileno=fd) for fd in fds))
             boot = os.fork()
             if boot == 0:

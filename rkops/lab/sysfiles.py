@@ -19,11 +19,13 @@ _TREE = "/sys/firmware/devicetree/base"
 
 @dataclass(slots=True)
 class Tree:
-    """Files (path to text), links (path to target) and directories that must not be open."""
+    """Files (path to text), links (path to target), directories closed to users, nodes."""
 
     files: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
+    """Device nodes that can be opened and do nothing."""
 
     def put(self, folder: str, **files: object) -> None:
         """Add `name=value` files below a folder, each with a newline at its end."""
@@ -87,7 +89,7 @@ def _npu(tree: Tree, profile: Profile) -> None:
     if profile.iommu:
         tree.links[f"{device}/iommu_group"] = "/sys/kernel/iommu_groups/0"
         tree.links[f"/sys/kernel/iommu_groups/0/devices/{profile.npu}"] = device
-    tree.files["/dev/dri/renderD129"] = ""
+    tree.nodes.append("/dev/dri/renderD129")
 
 
 def _clocks(tree: Tree, profile: Profile) -> None:
