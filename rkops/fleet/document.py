@@ -186,7 +186,7 @@ def _squeezed(data: Data) -> Data:
     if isinstance(data, Mapping):
         inside = {key: _squeezed(value) for key, value in data.items()}
         return {key: value for key, value in inside.items() if value} or None
-    return data
+    return data if data is None or isinstance(data, str) else [_squeezed(item) for item in data]
 
 
 def _block(key: str, value: Data, column: int) -> list[str]:
