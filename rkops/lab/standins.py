@@ -40,7 +40,8 @@ def server_files(profile: Profile) -> dict[str, str]:
                 f"#!/bin/sh\n# {MARK}\n### BEGIN INIT INFO\n# Provides: rknn_server\n"
                 '### END INIT INFO\ncase "$1" in\n'
                 f"start) {_RUN_SERVER} </dev/null >/dev/null 2>&1 & ;;\n"
-                "stop) pkill -x rknn_server ;;\nesac\n"
+                "stop) pkill -x rknn_server ;;\n"
+                "restart) pkill -x rknn_server; exec $0 start ;;\nesac\n"
             )
         }
     return {}
