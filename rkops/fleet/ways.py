@@ -1,6 +1,5 @@
 """The ways to one board: which are worth trying, and opening the first that works."""
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -63,7 +62,7 @@ def open_first(board: Board, ways: Sequence[Address], deadline: Deadline) -> Tra
 
 
 class Prober:
-    """Tells which addresses can be probed: an ssh host may be an alias or behind a jump host."""
+    """Tells where to probe an address: an ssh host may be an alias or behind a jump host."""
 
     def __init__(self) -> None:
         self._direct = not any(_redirects(file) for file in _ssh_configs())
@@ -72,17 +71,14 @@ class Prober:
         """Return the host and port to probe, or None where a probe would say nothing."""
         if isinstance(address, AdbAddress):
             return address.host, address.port
-        if self._direct and _is_literal(address.host):
+        if self._direct:
             return address.host, address.port or SSH_PORT
-        return None
+        from rkops.transport.sshconfig import tcp_address  # brings paramiko: only when needed
 
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        try:
+            return tcp_address(address)
+        except Exception:  # noqa: BLE001 - what is wrong with the config is said when it is used
+            return None
 
 
 def _ssh_configs() -> Iterator[Path]:
