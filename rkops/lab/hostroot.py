@@ -36,6 +36,9 @@ _PRIVATE = ("dev", "etc", "home", "media", "mnt", "opt", "proc", "root", "run", 
 _PRIVATE_BELOW = ("userdata", "var/cache/ldconfig", "var/lib", "var/log", "var/tmp")
 _LOCAL = ("bin", "etc", "games", "include", "lib", "sbin", "share", "src")
 _MEMORY = {"run": "size=64m", "dev": "size=1m"}
+# An ordinary user's board does not own the machine's directories. A directory in the upper layer
+# hides the owner of the one below it: these can be written all the same.
+_WRITTEN = ("bin", "sbin", "lib", "lib64")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _NPU_FILES = ("usr/lib/librknnrt.so", "usr/lib64/librknnrt.so", "usr/bin/rknn_server")
 
@@ -112,6 +115,9 @@ def _overlay(source: Path, target: Path, scratch: Path) -> None:
     upper.mkdir(exist_ok=True)
     work.mkdir(exist_ok=True)
     upper.chmod(0o755)
+    for inside in _WRITTEN:
+        if (source / inside).is_dir() and not (source / inside).is_symlink():
+            (upper / inside).mkdir(mode=0o755, exist_ok=True)
     options = f"lowerdir={source},upperdir={upper},workdir={work},userxattr"
     kernel.mount("overlay", target, "overlay", 0, options)
 
