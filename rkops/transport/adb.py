@@ -12,7 +12,7 @@ from pathlib import Path
 from rkops.core.deadline import Deadline
 from rkops.core.errors import BoardOfflineError, LinkLostError, RkopsError
 from rkops.transport.adbfiles import fetch, spill
-from rkops.transport.adblink import link_up
+from rkops.transport.adblink import LINKS, LinkUp, disconnect, link_up
 from rkops.transport.adboutput import LegacyOutput, ModernOutput, Output
 from rkops.transport.adbpush import Pushing
 from rkops.transport.adbsocket import ServerSocket
@@ -30,7 +30,7 @@ _LONGEST = {False: 3900, True: 60_000}
 """Bytes of command line by `modern`: an old adbd takes 4 KiB for the whole service string."""
 _STDIN, _CLOSE_STDIN = 0, 4  # AOSP adb, shell_protocol.h
 _STDIN_BYTES = 64 * 1024
-_UNFORWARD_SECONDS = 2.0
+_PARTING_SECONDS = 2.0
 
 
 def open_adb(address: AdbAddress, *, board: str, deadline: Deadline) -> "AdbTransport":
@@ -39,8 +39,7 @@ def open_adb(address: AdbAddress, *, board: str, deadline: Deadline) -> "AdbTran
     Raises:
         TransportError: no link; the error says which way, and what to try.
     """
-    features = link_up(address.serial, board=board, deadline=deadline)
-    return AdbTransport(address, board, features)
+    return AdbTransport(address, board, link_up(address.serial, board=board, deadline=deadline))
 
 
 class AdbTransport:
@@ -52,10 +51,11 @@ class AdbTransport:
 
     scheme = "adb"
 
-    def __init__(self, address: AdbAddress, board: str, features: frozenset[str]) -> None:
+    def __init__(self, address: AdbAddress, board: str, link: LinkUp) -> None:
         self.board = board
         self._serial = address.serial
-        self._modern = "shell_v2" in features
+        self._modern = "shell_v2" in link.features
+        self._made = link.made
 
     def run(self, argv: Sequence[str], *, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end. When the deadline passes, adbd hangs up on the command."""
@@ -114,7 +114,11 @@ class AdbTransport:
         return self._forward(remote, deadline)
 
     def close(self) -> None:
-        """Nothing is held: the adb server keeps the link, others may use it."""
+        """Leave the link with the adb server, for the next time, unless it has too many."""
+        if self._made and LINKS.let_go():
+            self._made = False
+            with contextlib.suppress(RkopsError):
+                disconnect(self._serial, board=self.board, deadline=_parting())
 
     @contextmanager
     def _forward(self, remote: str, deadline: Deadline) -> Iterator[int]:
@@ -133,7 +137,7 @@ class AdbTransport:
                 self._unforward(port)
 
     def _unforward(self, port: int) -> None:
-        with closing(ServerSocket(self.board, Deadline.after(_UNFORWARD_SECONDS))) as link:
+        with closing(ServerSocket(self.board, _parting())) as link:
             service = f"host-serial:{self._serial}:killforward:tcp:{port}"
             link.request(service.encode(), "removing a forward")
 
@@ -186,6 +190,10 @@ class AdbTransport:
             raise
         link.close()
         raise server_error(words, self._serial, board=self.board)
+
+
+def _parting() -> Deadline:
+    return Deadline.after(_PARTING_SECONDS)
 
 
 def _typed(stdin: bytes) -> bytes:

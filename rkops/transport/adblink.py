@@ -1,32 +1,76 @@
 """Getting a board's link up at the adb server, and keeping its words apart from its state."""
 
 import contextlib
+import threading
 from contextlib import closing
+from dataclasses import dataclass
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import BoardOfflineError, DeadlineError, RkopsError
 from rkops.transport.adbsocket import ServerSocket
 from rkops.transport.adbwords import said_connected, server_error
 
+MOST_LINKS = 700
+"""Links to leave with an adb server: it aborts at file 1024 ("bit out of range 0 -
+FD_SETSIZE", seen with adb 29 and 36 at some 930 boards), and calls need files too."""
 _SETTLE_SECONDS = 3.0
 _PARTING_SECONDS = 0.5
 
 
-def link_up(serial: str, *, board: str, deadline: Deadline) -> frozenset[str]:
-    """Make sure that the adb server has a live link to the board; return adbd's features.
+class LinkCount:
+    """How many links the adb server has, as far as this process knows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count: int | None = None
+
+    def made(self, board: str, deadline: Deadline) -> None:
+        """Count one more; the first time, ask for those that were there before."""
+        with self._lock:
+            if self._count is None:
+                doing = "asking the adb server for its boards"
+                _, text = _ask("host:devices", doing, board, deadline)
+                self._count = text.count("\n")
+            else:
+                self._count += 1
+
+    def let_go(self) -> bool:
+        """Count one less and return True, if there are too many."""
+        with self._lock:
+            if self._count is None or self._count <= MOST_LINKS:
+                return False
+            self._count -= 1
+            return True
+
+
+LINKS = LinkCount()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A live link: what the board's adbd can do, and whether it was made just now."""
+
+    features: frozenset[str]
+    made: bool
+
+
+def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
+    """Make sure that the adb server has a live link to the board.
 
     Raises:
         TransportError: no link; refused, silent, offline and unauthorized differ.
     """
     words, features = _features(serial, board, deadline)
     if words is None:
-        return features
+        return LinkUp(features, made=False)
     error = server_error(words, serial, board=board)
     if not isinstance(error, BoardOfflineError):
         raise error
     if "not found" not in words:
         disconnect(serial, board=board, deadline=deadline)
-    return _connect(serial, board, deadline)
+    features = _connect(serial, board, deadline)
+    LINKS.made(board, deadline)
+    return LinkUp(features, made=True)
 
 
 def disconnect(serial: str, *, board: str, deadline: Deadline) -> None:

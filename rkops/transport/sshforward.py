@@ -112,16 +112,20 @@ def _carry(client: socket.socket, dial: Dial) -> None:
         except (paramiko.SSHException, EOFError, OSError, TransportError) as exc:
             _log.warning("the board took no forwarded connection: %s", exc)
             return
-        up = threading.Thread(target=_pump, args=(client.recv, channel.sendall), daemon=True)
+        up = threading.Thread(
+            target=_pump, args=(client.recv, channel.sendall, channel.shutdown_write), daemon=True
+        )
         up.start()
         with contextlib.closing(channel):
-            _pump(channel.recv, client.sendall)
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_WR)
+            _pump(channel.recv, client.sendall, lambda: client.shutdown(socket.SHUT_WR))
             up.join()
 
 
-def _pump(read: Callable[[int], bytes], write: Callable[[bytes], None]) -> None:
+def _pump(
+    read: Callable[[int], bytes], write: Callable[[bytes], None], end: Callable[[], None]
+) -> None:
+    """Carry one way, the end included."""
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         while data := read(_CHUNK):
             write(data)
+        end()
