@@ -1,11 +1,16 @@
 """Checks and known errors in words."""
 
+import textwrap
+from collections.abc import Sequence
+
 import msgspec
 
 from rkops.checks.registry import Check, all_checks
 from rkops.checks.select import check_named
+from rkops.knowledge.errors import Match
 from rkops.report.columns import plain_table
 
+_SHOWN = 160
 _SECTIONS = ("Why:", "Fix:")
 
 
@@ -45,3 +50,23 @@ def sections(check: Check) -> dict[str, str]:
                 parts[heading] = ""
         parts[heading] = f"{parts[heading]} {line.strip()}".strip()
     return parts
+
+
+def error_text(matches: Sequence[Match]) -> str:
+    """Return what is known of the errors found in a log, the first line first."""
+    parts = []
+    for match in matches:
+        error = match.error
+        shown = textwrap.shorten(match.text, _SHOWN, placeholder=" …")
+        parts.append(
+            f"line {match.line}: {shown}\n"
+            f"  cause:  {error.cause}\n"
+            f"  fix:    {error.fix}\n"
+            f"  source: {error.source} (row {error.id})"
+        )
+    return "\n\n".join(parts)
+
+
+def errors_json(matches: Sequence[Match]) -> str:
+    """Return the same as JSON."""
+    return msgspec.json.format(msgspec.json.encode(list(matches)), indent=1).decode()

@@ -69,15 +69,12 @@ def _probe(contact: Contact) -> Gathered:
 
 
 def _record_first_contacts(results: Sequence[BoardResult[Gathered]]) -> None:
-    new = {
-        result.value.board.name: (result.value.board, result.value.facts.identity.key)
+    new = [
+        (result.value.board, result.value.facts.identity.key)
         for result in results
         if isinstance(result, Answered) and result.value.board.identity is None
-    }
-    if not any(key for _, key in new.values()):
-        return
-    from rkops.fleet.identity import record_identity
+    ]
+    if any(key for _, key in new):
+        from rkops.fleet.identity import record_identities
 
-    for board, key in new.values():
-        if key:
-            record_identity(board, key)
+        record_identities(new)
