@@ -12,6 +12,7 @@ import encodings.idna
 import grp
 import pwd
 import socket
+import threading
 from collections.abc import AsyncIterator, Mapping
 
 import asyncssh
@@ -23,6 +24,7 @@ from rkops.lab.sshlink import Link
 from rkops.lab.sshlogin import Account, Logins
 
 _PRELOADED = (concurrent.futures.thread, encodings.idna, grp, pwd)  # else imported too late
+_OBEY_SECONDS = 5.0
 _CHUNK = 1 << 16
 _CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -60,6 +62,7 @@ class SshServer:
         self._closed = False
         self._address = sock.getsockname()
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._accepting: asyncio.Task[None] | None = None
         self._obey()
         faults.watch(self._told)
@@ -81,12 +84,19 @@ class SshServer:
         self._sock.close()
 
     def _told(self) -> None:
+        """Obey in the loop's thread; another thread waits, to find the faults in force."""
+        if self._closed:
+            return
+        if threading.get_ident() == self._thread:
+            self._obey()
+            return
+        done = threading.Event()
         self._loop.call_soon_threadsafe(self._obey)
+        self._loop.call_soon_threadsafe(done.set)
+        done.wait(_OBEY_SECONDS)
 
     def _obey(self) -> None:
         """Bring the sockets in line with the faults."""
-        if self._closed:
-            return
         if self._faults.offline:
             for task in self._tasks:
                 task.cancel()
@@ -96,7 +106,7 @@ class SshServer:
             self._sock.shutdown(socket.SHUT_RDWR)
         elif not self._faults.refuse and not self._accepting:
             # A port that the kernel chose is given back by shutdown; one asked for is kept.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # EINVAL: it was kept
                 self._sock.bind(self._address)
             self._sock.listen(128)
             self._accepting = self._loop.create_task(self._accept())
@@ -215,4 +225,6 @@ async def serve_ssh(
 ) -> SshServer:
     """Serve SSH on a bound socket until the returned server is closed."""
     sock.settimeout(0)
+    # So that the port can be had again after `refuse`, with old connections still on it.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return SshServer(sock, endpoint, users, host_key, faults)
