@@ -26,22 +26,26 @@ def parse_adb(text: str) -> AdbAddress:
     return AdbAddress(host) if port is None else AdbAddress(host, port)
 
 
-def parse_ssh(text: str, *, key: str | None = None, base: Path | None = None) -> SshAddress:
-    """Read an ssh address; a relative `key` is taken from the directory `base`.
+def parse_ssh(
+    text: str, *, user: str | None = None, key: str | None = None, base: Path | None = None
+) -> SshAddress:
+    """Read an ssh address. `user` is the login where it names none.
+
+    A relative `key` is taken from the directory `base`.
 
     Raises:
         UsageError: it is none, or it holds a password.
     """
-    user, at, rest = text.removeprefix("ssh://").rpartition("@")
-    if ":" in user:
+    login, at, rest = text.removeprefix("ssh://").rpartition("@")
+    if ":" in login:
         raise UsageError(
             "an ssh address holds a password; secrets do not belong in an inventory",
             hint="use a key, or put the password into the environment: RKOPS_SSH_PASSWORD",
         )
-    if at and not _USER.fullmatch(user):
-        raise UsageError(f"{user!r} is no user name", hint=f"write {_SSH_FORMS}")
+    if at and not _USER.fullmatch(login):
+        raise UsageError(f"{login!r} is no user name", hint=f"write {_SSH_FORMS}")
     host, port = _host_and_port(rest, _SSH_FORMS)
-    return SshAddress(host, port, user or None, key and _key_path(key, base))
+    return SshAddress(host, port, login or user, key and _key_path(key, base))
 
 
 def _key_path(key: str, base: Path | None) -> str:

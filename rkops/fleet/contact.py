@@ -28,6 +28,8 @@ PROBE_SECONDS = 1.0
 GRACE_SECONDS = 1.0
 """A board whose worker is not back this long after the deadline is given up."""
 _TICK_SECONDS = 0.1
+Opener = Callable[[Board, Sequence[Address], Deadline], Transport]
+"""Opens the first of a board's addresses that works."""
 
 
 @dataclass(slots=True)
@@ -48,13 +50,14 @@ def _ignore(result: object) -> None:
     del result
 
 
-def for_each(
+def for_each(  # noqa: PLR0913 - what a fleet call needs; all but two by keyword
     boards: Sequence[Board],
     work: Callable[[Contact], T],
     *,
     timeout_seconds: float,
     jobs: int = 64,
     on_result: Callable[[BoardResult[T]], None] = _ignore,
+    opener: Opener = open_first,
 ) -> list[BoardResult[T]]:
     """Run `work` on every board, `jobs` at a time, and return the results in `boards`' order.
 
@@ -62,7 +65,8 @@ def for_each(
     board `Lost`; any other exception is a bug and ends everything. Ctrl-C hangs up and ends
     at once.
     """
-    run = _Run(boards, work, timeout_seconds, Crew(max(1, min(jobs, MAX_JOBS))))
+    crew = Crew(max(1, min(jobs, MAX_JOBS)))
+    run = _Run(boards, work, timeout_seconds, crew, opener)
     return run.to_end(on_result)
 
 
@@ -108,6 +112,7 @@ class _Run(Generic[T]):
         work: Callable[[Contact], T],
         timeout_seconds: float,
         crew: Crew,
+        opener: Opener,
     ) -> None:
         prober = Prober()
         self._jobs: list[_Job[T]] = [
@@ -116,6 +121,7 @@ class _Run(Generic[T]):
         self._work = work
         self._timeout = timeout_seconds
         self._crew = crew
+        self._opener = opener
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._on_result: Callable[[BoardResult[T]], None] = _ignore
         self._left = len(self._jobs)
@@ -163,12 +169,18 @@ class _Run(Generic[T]):
         try:
             for (number, way), error in reach(targets, PROBE_SECONDS):
                 self._events.put(partial(self._learn, self._jobs[number], way, error))
+            self._events.put(self._probed)
         except BaseException as bug:  # noqa: BLE001 - raised again in the caller's thread
             self._events.put(partial(_raise, bug))
 
     def _learn(self, job: _Job[T], way: int, error: TransportError | None) -> None:
         job.ways.learn(way, error)
         self._start_if_known(job)
+
+    def _probed(self) -> None:
+        for job in self._jobs:
+            job.ways.end_probe()
+            self._start_if_known(job)
 
     def _start_if_known(self, job: _Job[T]) -> None:
         usable = job.ways.usable
@@ -184,7 +196,7 @@ class _Run(Generic[T]):
         job.started = time.monotonic()
         job.deadline = Deadline.after(self._timeout)
         try:
-            transport = open_first(job.board, usable, job.deadline)
+            transport = self._opener(job.board, usable, job.deadline)
             job.contact = Contact(job.board, transport, job.deadline)
             if self._stopped:
                 job.contact.transport.close()

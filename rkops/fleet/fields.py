@@ -77,7 +77,7 @@ def make_board(
     board = Board(
         name=name,
         adb=_parse(source, own.get("adb"), f"{name}: adb", parse_adb),
-        ssh=_parse(source, own.get("ssh"), f"{name}: ssh", _ssh_parser(source, pick("key"))),
+        ssh=_parse(source, own.get("ssh"), f"{name}: ssh", _ssh_parser(source, pick)),
         via=pick("via"),
         user=pick("user"),
         groups=own["groups"].words if "groups" in own else (),
@@ -100,8 +100,9 @@ def make_board(
 _ADDRESS_HINT = "add `adb: 192.168.1.222` or `ssh: user@192.168.1.222`"
 
 
-def _ssh_parser(source: Source, key: str | None) -> Callable[[str], SshAddress]:
-    return lambda text: parse_ssh(text, key=key, base=Path(source.file).parent)
+def _ssh_parser(source: Source, pick: Callable[[str], str | None]) -> Callable[[str], SshAddress]:
+    base = Path(source.file).parent
+    return lambda text: parse_ssh(text, user=pick("user"), key=pick("key"), base=base)
 
 
 def _read_value(source: Source, word: str, node: yaml.Node, what: str) -> Value:

@@ -28,6 +28,10 @@ class Ways:
         if error is not None:
             self._dead[way] = error
 
+    def end_probe(self) -> None:
+        """Take what the probe said nothing about for worth trying."""
+        self._unknown.clear()
+
     @property
     def usable(self) -> tuple[Address, ...] | None:
         """The addresses worth trying, best first; empty: all dead; None: wait for the probe."""
