@@ -50,9 +50,10 @@ def _ls(form: FormatOpt = Format.TABLE) -> None:
         typer.echo("no lab is up; start one with: rkops lab up 6", err=True)
     width = max((len(row.name) for row in rows), default=0)
     for row in rows:
+        ssh = f"  ssh {row.host}:{row.ssh_port}" if row.ssh_port else ""
         typer.echo(
-            f"{row.name:<{width}}  {row.state:<3}  {row.kind:<5}  adb {row.host}:5555 ({row.adb})"
-            f"  ssh {row.host}:{row.ssh_port}"
+            f"{row.name:<{width}}  {row.state:<3}  {row.kind:<5}"
+            f"  adb {row.host}:5555 ({row.adb}){ssh}"
         )
 
 
@@ -69,11 +70,11 @@ def _exec(
     command: Annotated[list[str], typer.Argument(metavar="CMD...", help="What to run.")],
 ) -> None:
     """Run a command on a board as root, behind rkops' back."""
-    from rkops.lab.client import find_row
+    from rkops.lab.client import find_inside
     from rkops.lab.enter import run_inside
     from rkops.lab.state import lab_dir
 
-    row = find_row(lab_dir(), board)
+    row = find_inside(lab_dir(), board)
     argv = command[1:] if command[0] == "--" else command
     if not argv:
         raise UsageError("no command", hint="rkops lab exec BOARD -- CMD...")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rkops.core.errors import LabError
 from rkops.lab import kernel
-from rkops.lab.client import BoardRow, find_row, set_link_fault, set_power
+from rkops.lab.client import BoardRow, find_inside, find_row, set_link_fault, set_power
 from rkops.lab.enter import do_inside
 from rkops.lab.faults import Faults
 
@@ -13,15 +13,12 @@ _MODELS = "/opt/rkops"
 _HOT_C = 92.0
 _FULL_KIB = 16
 _FILES = {"disk-full": _MODELS, "read-only": _MODELS, "hot": f"{_HOT_C:g}"}
-_IMPOSSIBLE = {
-    "clock-wrong": "a namespace shares this machine's clock; wire boards can have another"
-}
 
 
 def fault_names() -> tuple[str, ...]:
     """Return every fault there is."""
     links = tuple(name.replace("_", "-") for name in Faults.names())
-    return tuple(dict.fromkeys((*POWER, *_FILES, *links, "none")))
+    return tuple(dict.fromkeys((*POWER, *_FILES, "clock-wrong", *links, "none")))
 
 
 def apply_fault(top: Path, board: str, text: str) -> None:
@@ -31,8 +28,6 @@ def apply_fault(top: Path, board: str, text: str) -> None:
         LabError: there is no such fault or board, or it cannot be had on this kind of board.
     """
     name, given, value = text.partition("=")
-    if name in _IMPOSSIBLE:
-        raise LabError(f"{name} cannot be had on a host board", hint=_IMPOSSIBLE[name])
     if name not in fault_names():
         raise LabError(f"no fault {name}", hint="one of " + ", ".join(fault_names()))
     if name in POWER:
@@ -40,9 +35,10 @@ def apply_fault(top: Path, board: str, text: str) -> None:
         return
     row = find_row(top, board)
     if name in _FILES:
+        row = find_inside(top, board)
         _file_fault(row, name, value if given else _FILES[name])
     elif name == "none":
-        for file_fault in _FILES:
+        for file_fault in _FILES if row.kind != "wire" else ():
             _file_fault(row, file_fault, "off")
         set_link_fault(top, board, name)
     else:

@@ -134,6 +134,21 @@ def find_row(top: Path, board: str) -> BoardRow:
     return rows[board]
 
 
+def find_inside(top: Path, board: str) -> BoardRow:
+    """Return one board that can be entered.
+
+    Raises:
+        LabError: as `find_row`, or it is a wire board, which has no inside.
+    """
+    row = find_row(top, board)
+    if row.kind == "wire":
+        raise LabError(
+            f"{board} is a recorded wire board: it has no files and no shell of its own",
+            hint="host boards have: rkops lab up without --wire, where namespaces are permitted",
+        )
+    return row
+
+
 def lab_down(top: Path) -> int:
     """End the lab; nothing of it runs when this returns. Returns how many boards there were.
 

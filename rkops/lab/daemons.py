@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import asyncssh
 
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from rkops.lab.boardinit import BoardPlan
 
 ADB_PORT, SSH_PORT = 5555, 22
+_HOUR = 3600.0
+
+
+class Clock(Protocol):
+    """A board whose clock can be wrong."""
+
+    clock_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ async def _serve(plan: "BoardPlan", sockets: Sockets, ready: Callable[[], None])
         for sock in (sockets.ssh, _inside(SSH_PORT)):
             serving = serve_ssh(sock, home, users=accounts, host_key=host_key, faults=faults)
             servers.append(await serving)
-    line = await asyncio.start_unix_server(_FaultLine(faults).talk, sock=sockets.faults)
+    line = await asyncio.start_unix_server(FaultLine(faults).talk, sock=sockets.faults)
     ready()
     await line.serve_forever()
 
@@ -108,13 +115,18 @@ def _inside(port: int) -> socket.socket:
     return sock
 
 
-class _FaultLine:
-    """One request a connection, one JSON line each way: `{"apply": "mute=on"}`."""
+class FaultLine:
+    """One request a connection, one JSON line each way: `{"apply": "mute=on"}`.
 
-    def __init__(self, faults: Faults) -> None:
+    `clock` is whatever on the board can be told to have another time; None where nothing can.
+    """
+
+    def __init__(self, faults: Faults, clock: Clock | None = None) -> None:
         self._faults = faults
+        self._clock = clock
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hear one request and answer it."""
         try:
             writer.write(json.dumps(self._answer(await reader.readline())).encode() + b"\n")
             await writer.drain()
@@ -125,8 +137,29 @@ class _FaultLine:
 
     def _answer(self, line: bytes) -> dict[str, object]:
         try:
-            self._faults.apply(str(json.loads(line)["apply"]))
+            self._apply(str(json.loads(line)["apply"]))
         except LabError as exc:
             return {"error": exc.message, "hint": exc.hint}
         names = Faults.names()
         return {"faults": {name: getattr(self._faults, name) for name in names}, "pid": os.getpid()}
+
+    def _apply(self, text: str) -> None:
+        name, _, value = text.partition("=")
+        if self._clock and name in ("clock-wrong", "none"):
+            self._clock.clock_seconds = 0.0 if "off" in value or name == "none" else _seconds(value)
+        if name == "clock-wrong" and not self._clock:
+            raise LabError(
+                "clock-wrong cannot be had on this board",
+                hint="a namespace shares this machine's clock; rkops lab up --wire has others",
+            )
+        if name != "clock-wrong":
+            self._faults.apply(text)
+
+
+def _seconds(value: str) -> float:
+    try:
+        return float(value or _HOUR)
+    except ValueError as exc:
+        raise LabError(
+            f"clock-wrong: {value!r} is no number of seconds", hint="clock-wrong=3600"
+        ) from exc

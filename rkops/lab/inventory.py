@@ -17,7 +17,9 @@ class LabBoard:
     profile: Profile
     host: str
     ssh_port: int
+    """0: no SSH."""
     kind: str
+    has_user: bool = True
 
 
 def inventory_text(paths: Paths, boards: list[LabBoard]) -> str:
@@ -29,18 +31,21 @@ def inventory_text(paths: Paths, boards: list[LabBoard]) -> str:
         "boards:",
     ]
     for board in boards:
-        port = "" if board.ssh_port == 22 else f":{board.ssh_port}"  # noqa: PLR2004 - ssh's own
         lines += [
             f"  {board.name}:  # {board.profile.summary}",
             f"    adb: {board.host}",
-            f"    ssh: root@{board.host}{port}",
-            f"    key: {paths.key}",
-            f"    user: {USER}",
+            *(_ssh(paths, board) if board.ssh_port else ()),
+            *([f"    user: {USER}"] if board.has_user else ()),
             f"    groups: [{GROUP}]",
             f"    tags: [{board.profile.name}]",
             f"    sdk: {board.profile.sdk}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _ssh(paths: Paths, board: LabBoard) -> tuple[str, ...]:
+    port = "" if board.ssh_port == 22 else f":{board.ssh_port}"  # noqa: PLR2004 - ssh's own
+    return (f"    ssh: root@{board.host}{port}", f"    key: {paths.key}")
 
 
 def write_inventory(paths: Paths, boards: list[LabBoard]) -> None:

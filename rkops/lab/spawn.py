@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -141,7 +142,7 @@ def _keeper(plan: BoardPlan, sock: socket.socket, log: Path) -> NoReturn:
     line = _Line(sock)
     try:
         kernel.die_with_parent()
-        _only_these_files(sock.fileno(), log)
+        only_these_files((sock.fileno(),), log)
         kernel.unshare(kernel.NEW_USER | kernel.NEW_NS)
         line.say("unshared")
         if sock.recv(_WORD) == b"maps":
@@ -216,14 +217,14 @@ def _become_root() -> None:
     kernel.die_with_parent()
 
 
-def _only_these_files(keep: int, log: Path) -> None:
+def only_these_files(keep: Sequence[int], log: Path) -> None:
     """Let go of the supervisor's files; output goes to the board's log."""
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     for fd, source in ((0, null), (1, out), (2, out)):
         os.dup2(source, fd)
     for fd in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
-        if fd not in {0, 1, 2, keep}:
+        if fd not in {0, 1, 2, *keep}:
             with contextlib.suppress(OSError):
                 os.close(fd)
 

@@ -35,7 +35,8 @@ from rkops.lab.state import (
     listen_ssh,
     serial_of,
 )
-from rkops.lab.userland import Userland, choose_userland
+from rkops.lab.userland import HostUserland, Userland, choose_userland
+from rkops.lab.wirekeeper import WireKeeper
 
 CONTROL = "control.sock"
 _BOOT_SECONDS = 30.0
@@ -49,7 +50,7 @@ class Spec:
 
     profiles: tuple[str, ...]
     kind: str
-    """`host` or `arm64`."""
+    """`host`, `arm64` or `wire`."""
 
 
 class Supervisor:
@@ -63,7 +64,7 @@ class Supervisor:
         self._paths = paths
         self._kind = spec.kind
         self._number, self._claim = claim_number(paths.top)
-        self._keepers: dict[str, Keeper] = {}
+        self._keepers: dict[str, Keeper | WireKeeper] = {}
         self._boards: dict[str, LabBoard] = {}
         self._names = board_names(spec.profiles)
         self._control = listen_line(paths.top, CONTROL)
@@ -75,13 +76,15 @@ class Supervisor:
         Raises:
             LabError: one board did not start; nothing is left running.
         """
-        userland = choose_userland(self._kind)
+        wire = self._kind == "wire"
+        userland = HostUserland(None) if wire else choose_userland(self._kind)
         keys = self._write_keys()
         gc.freeze()
         deadline = Deadline.after(_BOOT_SECONDS + len(self._names))
         for place, (name, profile) in enumerate(self._names.items(), start=1):
             plan = self._plan(name, profile, place, userland, keys)
-            self._keepers[name] = Keeper(plan, self._paths.board_log(name))
+            log = self._paths.board_log(name)
+            self._keepers[name] = WireKeeper(plan, log) if wire else Keeper(plan, log)
             self._boot(name, f"127.0.{self._number}.{place}")
         for keeper in self._keepers.values():
             keeper.wait(deadline)
@@ -118,7 +121,12 @@ class Supervisor:
     def _boot(self, name: str, host: str) -> None:
         ssh = listen_ssh(host)
         self._boards[name] = LabBoard(
-            name, self._keepers[name].plan.profile, host, ssh.getsockname()[1], self._kind
+            name,
+            self._keepers[name].plan.profile,
+            host,
+            0 if self._kind == "wire" else ssh.getsockname()[1],
+            self._kind,
+            has_user=has_many_ids() or self._kind == "wire",
         )
         faults = listen_line(self._paths.top, f"{name}.sock")
         self._keepers[name].boot(Sockets(listen_adb(host), ssh, faults))
