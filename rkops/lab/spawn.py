@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
@@ -227,18 +226,3 @@ def only_these_files(keep: Sequence[int], log: Path) -> None:
         if fd not in {0, 1, 2, *keep}:
             with contextlib.suppress(OSError):
                 os.close(fd)
-
-
-def why_not() -> str:
-    """Return why host boards cannot be had here; empty when they can."""
-    probe = (
-        "import os; from rkops.lab import kernel as k; k.unshare(k.NEW_USER | k.NEW_NS);"
-        "k.mount('none', '/', flags=k.REC | k.PRIVATE)"
-    )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", probe], capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.SubprocessError) as exc:
-        return str(exc)
-    return "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]

@@ -32,7 +32,7 @@ def start_lab(top: Path, profiles: Sequence[str], kind: str, *, say: Callable[[s
         LabError: a lab runs there already, or boards of this kind cannot be had.
     """
     if kind == "host":
-        from rkops.lab.spawn import why_not
+        from rkops.lab.probe import why_not
 
         if reason := why_not():
             say(f"host boards cannot be had here ({reason}): using recorded wire boards")
