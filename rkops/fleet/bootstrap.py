@@ -61,11 +61,11 @@ h=${HOME:-/}/.cache/rkops;d=$h
 [ -z "$f" ]&&t "$d"||{ u=rkops-$(id -u)
 set -- "$h" /dev/shm/$u /run/$u /tmp/$u /data/local/tmp/$u
 d=;for c in "$@";do t "$c"&&{ [ "$f" ]||{ d=$c;break;};rm -f "$c/$a";};done
-[ "$d" ]||{ for c in "$@";do o "$c"&&{ d=$c;break;};done;echo "@rkops-need $d";exit 0;};}
+[ "$d" ]||{ for c in "$@";do o "$c"&&{ d=$c;break;};done;echo "@rkops-need ${#d} $d";exit 0;};}
 """
 
 _RUN = r"""if [ $n ];then %(sh)s;else exec "$p" -I -B "$d/$a" %(verb)s %(request)s;fi"""
-_WHERE = 'echo "@rkops-dir $d"'
+_WHERE = 'echo "@rkops-dir ${#d} $d"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,11 @@ class ReplyReader:
         reply = self.reply
         reply.noise = bytes(self._noise)
         told = (reply.wrong, reply.need, reply.directory)
-        if reply.nopython or self._probe_closed or any(word is not None for word in told):
+        if reply.probe and not self._probe_closed:
+            raise AgentReplyError(self._missing(), hint=_HINT)
+        if reply.nopython or any(word is not None for word in told):
             return reply
-        if reply.probe or not self._closed:
+        if not self._closed:
             raise AgentReplyError(self._missing(), hint=_HINT)
         return reply
 
@@ -117,9 +119,9 @@ class ReplyReader:
             case b"wrong":
                 self.reply.wrong = text
             case b"need":
-                self.reply.need = text
+                self.reply.need = _measured(rest)
             case b"dir":
-                self.reply.directory = text
+                self.reply.directory = _measured(rest)
             case b"nopython":
                 self.reply.nopython = True
             case b"sh":
@@ -156,6 +158,14 @@ class ReplyReader:
             self.reply.error = _fault(payload)
         else:
             raise AgentReplyError(f"the reply has a frame of type {kind!r}", hint=_HINT)
+
+
+def _measured(text: bytes) -> str:
+    """Return a directory that came with its length: a cut one must not be pushed to."""
+    length, _, path = text.partition(b" ")
+    if length != str(len(path)).encode():
+        raise AgentReplyError("the board's answer is cut short", hint=_HINT)
+    return path.decode("utf-8", "surrogateescape")
 
 
 def _decode(line: bytes) -> tuple[bytes, bytes]:

@@ -95,12 +95,14 @@ class AgentSession:
                 call = self._supply(call, reply, deadline)
             elif reply.error and reply.error.code == "old-python" and not call.nopython:
                 call = replace(call, nopython=True, pushed="", fresh=False)
-            else:
+            elif reply.complete or reply.probe or reply.directory is not None:
                 return reply
+            else:
+                break
         raise AgentReplyError(
-            "the board asks for the agent again and again",
+            "the board has the agent, or asked for it again and again, and gave no answer",
             board=self._board,
-            hint="is its cache directory emptied while rkops works?",
+            hint="try again; is its cache directory emptied while rkops works?",
         )
 
     def _ask(self, call: bootstrap.Call, deadline: Deadline, heed: OnProgress | None) -> Reply:

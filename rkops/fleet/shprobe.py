@@ -132,10 +132,11 @@ def facts_json(lines: Lines, request: Mapping[str, Any]) -> bytes:
 
 
 def _identity(said: Mapping[str, str]) -> Json:
+    key = said.get("key", "")
     return {
-        "key": said.get("key", ""),
+        "key": key,
         "serial": _fact(said.get("serial")),
-        "mac": _unknown(),
+        "mac": _present(key[4:], "bootstrap") if key.startswith("mac:") else _unknown(),
         "machine_id": _fact(said.get("machine-id")),
     }
 
@@ -192,7 +193,12 @@ def _runtime(lines: Lines) -> Json:
 
 def _server(lines: Lines, said: Mapping[str, str]) -> Json:
     processes = [
-        {"pid": _number(pid), "user": f"uid {uid}", "exe": said.get("server", "=")[1:], "stale": []}
+        {
+            "pid": _number(pid),
+            "user": "root" if uid == "0" else f"uid {uid}",
+            "exe": said.get("server", "=")[1:],
+            "stale": [],
+        }
         for pid, _, uid in (value.partition(" ") for key, value in lines if key == "server-process")
     ]
     return {
