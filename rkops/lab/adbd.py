@@ -130,6 +130,8 @@ class AdbServer:
             conn, _ = self._sock.accept()
         except OSError:
             return  # it went away before we came to it
+        # asyncio does it only for sockets made with an explicit protocol number.
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.start_task(self._greet(conn))
 
     async def _greet(self, conn: socket.socket) -> None:

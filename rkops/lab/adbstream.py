@@ -32,13 +32,24 @@ class Link(Protocol):
 class Stream:
     """The daemon's end of one stream. Reading and writing raise `StreamClosedError` at the end."""
 
-    __slots__ = ("_acked", "_inbox", "_link", "_outbox", "_owed", "_waiting", "closed", "ids")
+    __slots__ = (
+        "_acked",
+        "_inbox",
+        "_link",
+        "_needed",
+        "_outbox",
+        "_owed",
+        "_waiting",
+        "closed",
+        "ids",
+    )
 
     def __init__(self, link: Link, local: int, remote: int) -> None:
         self.ids = (local, remote)
         self.closed = False
         self._link = link
         self._inbox = bytearray()
+        self._needed = 0
         self._outbox = bytearray()
         self._owed = False
         self._acked = True
@@ -55,7 +66,8 @@ class Stream:
             self._owed = True
         else:
             self._link.send(OKAY, *self.ids)
-        self._wake()
+        if len(self._inbox) >= self._needed:
+            self._wake()
 
     def acked(self) -> None:
         """The host has the last packet."""
@@ -97,9 +109,11 @@ class Stream:
 
     async def exactly(self, count: int) -> bytes:
         """Read `count` bytes."""
+        self._needed = count
         while len(self._inbox) < count:
             self._go_on()
             await self._wait()
+        self._needed = 0
         with memoryview(self._inbox) as view:
             data = bytes(view[:count])
         del self._inbox[:count]

@@ -24,6 +24,7 @@ from rkops.transport.base import ByteProgress, CommandResult, PushReport
 
 MAX_STREAMS = 16
 _PROBE_BYTES = 1 << 20
+_PROBE_SLOTS = 2
 _SLOW_BYTES_PER_SECOND = 20e6
 _LEAST_PART_BYTES = 256 * 1024
 _UNSENT_BYTES = 128 * 1024
@@ -145,18 +146,17 @@ class _First:
 
     def blocks(self) -> Iterator[memoryview]:
         """Give blocks until the file ends, or the first megabyte took too long."""
-        begun = time.monotonic()
+        slow_after = time.monotonic() + _PROBE_BYTES / _SLOW_BYTES_PER_SECOND
+        probe = min(_PROBE_BYTES, self._size)
+        worth = self._size - _PROBE_BYTES >= 2 * _LEAST_PART_BYTES
         at = 0
-        for block in framed_blocks(self._file, 0, self._size):
+        for block in framed_blocks(self._file, 0, probe, slots=_PROBE_SLOTS):
             yield block
             at += payload_size(block)
-            if at == _PROBE_BYTES and self._is_slow(time.monotonic() - begun):
+            if worth and time.monotonic() > slow_after:
                 self.end = at
                 return
-
-    def _is_slow(self, seconds: float) -> bool:
-        enough = self._size - _PROBE_BYTES >= 2 * _LEAST_PART_BYTES
-        return enough and _PROBE_BYTES / max(seconds, 1e-9) < _SLOW_BYTES_PER_SECOND
+        yield from framed_blocks(self._file, probe, self._size)
 
 
 class _Tally:

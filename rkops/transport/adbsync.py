@@ -100,23 +100,23 @@ class Files:
         )
 
 
-def framed_blocks(file: int, start: int, end: int) -> Iterator[memoryview]:
-    """Read [start, end) of an open file as DATA packets, a megabyte of them at a time.
+def framed_blocks(file: int, start: int, end: int, slots: int = _SLOTS) -> Iterator[memoryview]:
+    """Read [start, end) of an open file as DATA packets, `slots` of them at a time.
 
     The packets' heads are laid out once and the file is read in between them, so that a
     megabyte costs one read and one send. Read, not mapped: a file cut short by somebody else
     must not kill us (SIGBUS).
     """
     step = _HEAD.size + _DATA_BYTES
-    buffer = bytearray(step * _SLOTS)
+    buffer = bytearray(step * slots)
     view = memoryview(buffer)
-    for slot in range(_SLOTS):
+    for slot in range(slots):
         _HEAD.pack_into(buffer, slot * step, b"DATA", _DATA_BYTES)
-    slots = [view[slot * step + _HEAD.size : (slot + 1) * step] for slot in range(_SLOTS)]
+    bodies = [view[slot * step + _HEAD.size : (slot + 1) * step] for slot in range(slots)]
     at = start
     while at < end:
-        want = min(end - at, _DATA_BYTES * _SLOTS)
-        got = min(os.preadv(file, slots, at), want)
+        want = min(end - at, _DATA_BYTES * slots)
+        got = min(os.preadv(file, bodies, at), want)
         if not got:
             return  # the file became shorter: the sizes are compared afterwards
         at += got
