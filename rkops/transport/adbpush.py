@@ -25,6 +25,11 @@ from rkops.transport.base import ByteProgress, CommandResult, PushReport
 MAX_STREAMS = 16
 _PROBE_BYTES = 1 << 20
 _PROBE_SLOTS = 2
+_JOINED_AT_ONCE = 4
+_JOIN = (
+    't=$1 s=$2; shift 2; for g; do set --; for i in $g; do set -- "$@" "$s.$i"; done; '
+    'cat "$@" >>"$t" && rm -f "$@" || exit 1; done'
+)
 _SLOW_BYTES_PER_SECOND = 20e6
 _LEAST_PART_BYTES = 256 * 1024
 _UNSENT_BYTES = 128 * 1024
@@ -124,9 +129,14 @@ class Pushing:
                 done.result()
 
     def _join(self, parts: list[str]) -> None:
-        """Append each part and drop it at once, so that only one is ever there twice."""
-        script = 't=$1; shift; for p; do cat "$p" >>"$t" && rm -f "$p" || exit 1; done'
-        result = self.run(["sh", "-c", script, "sh", self.remote, *parts])
+        """Append the parts, a few at a time: a full copy of the rest may not fit beside it."""
+        numbers = [str(number) for number in range(len(parts))]
+        groups = [
+            " ".join(numbers[at : at + _JOINED_AT_ONCE])
+            for at in range(0, len(numbers), _JOINED_AT_ONCE)
+        ]
+        stem = parts[0].removesuffix(".0")
+        result = self.run(["sh", "-c", _JOIN, "sh", self.remote, stem, *groups])
         if not result.ok:
             words = (result.stderr or result.stdout).decode("utf-8", "replace").strip()
             raise TransferError(
