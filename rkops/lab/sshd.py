@@ -13,19 +13,19 @@ import grp
 import pwd
 import socket
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import asyncssh
 
-from rkops.lab.endpoint import CommandIO, Endpoint
+from rkops.lab.endpoint import Endpoint
 from rkops.lab.faults import Faults
+from rkops.lab.sshcommand import run_command
 from rkops.lab.sshfiles import BoardFiles
 from rkops.lab.sshlink import Link
 from rkops.lab.sshlogin import Account, Logins
 
 _PRELOADED = (concurrent.futures.thread, encodings.idna, grp, pwd)  # else imported too late
 _OBEY_SECONDS = 5.0
-_CHUNK = 1 << 16
 _CIPHERS = (
     "aes128-gcm@openssh.com",
     "aes256-gcm@openssh.com",
@@ -79,7 +79,7 @@ class SshServer:
             self._tasks.add(self._accepting)
         tasks = tuple(self._tasks)
         for task in tasks:
-            task.cancel()
+            _cancel(task)
         await asyncio.gather(*tasks, return_exceptions=True)
         self._sock.close()
 
@@ -99,7 +99,7 @@ class SshServer:
         """Bring the sockets in line with the faults."""
         if self._faults.offline:
             for task in self._tasks:
-                task.cancel()
+                _cancel(task)
         if self._faults.refuse and self._accepting:
             self._accepting.cancel()
             self._accepting = None
@@ -159,60 +159,22 @@ class SshServer:
 
     async def _command(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
         """Run one command; a client that goes away takes the command with it."""
-        command = asyncio.ensure_future(self._run(process))
+        endpoint, link = self._behind(process.channel)
+        command = self._loop.create_task(run_command(process, endpoint, link))
+        self._tasks.add(command)
+        command.add_done_callback(self._tasks.discard)
         gone = asyncio.ensure_future(process.channel.wait_closed())
         try:
             await asyncio.wait({command, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            command.cancel()
             gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError, asyncssh.Error):
-                await command
-
-    async def _run(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
-        endpoint, link = self._behind(process.channel)
-        await link.ready()
-        io = _Streams(process, link).io()
-        code = await endpoint.run(process.command or "", io, pty=process.term_type is not None)
-        if code < 0:
-            process.exit_with_signal("KILL")
-        else:
-            process.exit(0 if self._faults.exit_always_zero else code)
+            _cancel(command)
 
 
-class _Streams:
-    """The three streams of one command, with the faults of the link between."""
-
-    def __init__(self, process: "asyncssh.SSHServerProcess[bytes]", link: Link) -> None:
-        self._process = process
-        self._link = link
-
-    def io(self) -> CommandIO:
-        return CommandIO(self._stdin(), self._out, self._err)
-
-    async def _stdin(self) -> AsyncIterator[bytes]:
-        reader = self._process.stdin
-        while True:
-            try:
-                data = await reader.read(_CHUNK)
-            except asyncssh.TerminalSizeChanged:
-                continue
-            except (asyncssh.BreakReceived, asyncssh.SignalReceived):
-                return
-            if not data:
-                return
-            await self._link.moved(len(data))
-            yield data
-
-    async def _out(self, data: bytes) -> None:
-        await self._link.moved(len(data))
-        self._process.stdout.write(data)
-        await self._process.stdout.drain()
-
-    async def _err(self, data: bytes) -> None:
-        await self._link.moved(len(data))
-        self._process.stderr.write(data)
-        await self._process.stderr.drain()
+def _cancel(task: "asyncio.Task[None]") -> None:
+    """Cancel once: a second time would break into the task's cleaning up."""
+    if not task.cancelling():
+        task.cancel()
 
 
 async def serve_ssh(

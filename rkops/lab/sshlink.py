@@ -20,6 +20,13 @@ class Link:
         """The faults of the board."""
         return self._faults
 
+    @property
+    def disk_trouble(self) -> str:
+        """Why files cannot be written; empty when they can."""
+        if self._faults.disk_full:
+            return "No space left on device"
+        return "Read-only file system" if self._faults.read_only else ""
+
     async def ready(self) -> None:
         """Hang when the board is to be mute."""
         if self._faults.mute:

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-import shlex
+import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +19,7 @@ from rkops.transport.base import (
     SshAddress,
     no_progress,
 )
+from rkops.transport.quote import command_line
 from rkops.transport.sshcommand import Command, started
 from rkops.transport.sshcopy import pull_file, push_file
 from rkops.transport.sshforward import forwarded
@@ -56,7 +57,7 @@ class SshTransport:
 
     def run(self, argv: Sequence[str], *, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end."""
-        line = shlex.join(argv)
+        line = self._line(argv)
         with self.command(line, deadline) as command:
             out = command.talk(stdin)
             code = command.code()
@@ -64,11 +65,14 @@ class SshTransport:
         _log.info("%s: %s: exit code %d", self.board, line, code)
         return CommandResult(line, code, out, err)
 
+    def _line(self, argv: Sequence[str]) -> str:
+        return os.fsdecode(command_line(argv, board=self.board))
+
     def stream(
         self, argv: Sequence[str], *, deadline: Deadline
     ) -> AbstractContextManager[Iterator[bytes]]:
         """Run a command and read its output, stderr included, as it comes."""
-        return self._stream(shlex.join(argv), deadline)
+        return self._stream(self._line(argv), deadline)
 
     @contextlib.contextmanager
     def _stream(self, line: str, deadline: Deadline) -> Generator[Iterator[bytes]]:
@@ -114,8 +118,10 @@ class SshTransport:
         self._link.close()
 
     @contextlib.contextmanager
-    def command(self, line: str, deadline: Deadline) -> Generator[Command]:
+    def command(self, line: str, deadline: Deadline, *, doing: str = "") -> Generator[Command]:
         """Start a shell line; leaving the block ends it. For the other SSH modules.
+
+        `doing` is what errors call it.
 
         Raises:
             DeadlineError: its time was up.
@@ -123,7 +129,7 @@ class SshTransport:
         """
         channel = self.channel(deadline)
         link = self._link
-        with translated(link, deadline, board=self.board, doing=line):
+        with translated(link, deadline, board=self.board, doing=doing or line):
             with started(link, line, deadline, channel) as command:
                 yield command
             if deadline.expired or not link.alive:

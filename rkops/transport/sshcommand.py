@@ -3,7 +3,6 @@
 import contextlib
 import re
 import select
-import shlex
 import threading
 from collections.abc import Generator
 
@@ -11,6 +10,7 @@ import paramiko
 from paramiko import Channel, Transport
 
 from rkops.core.deadline import Deadline
+from rkops.transport.quote import command_line
 from rkops.transport.sshfuse import fused
 from rkops.transport.sshlink import SshLink
 
@@ -99,7 +99,7 @@ def started(link: SshLink, line: str, deadline: Deadline, channel: Channel) -> G
     command = Command(channel)
     with fused(deadline, lambda: _put_out(link, command)):
         try:
-            channel.exec_command("exec " + shlex.join(["sh", "-c", _TELL_PID + line]))
+            channel.exec_command(b"exec " + command_line(["sh", "-c", _TELL_PID + line]))
             yield command
         finally:
             _put_out(link, command)

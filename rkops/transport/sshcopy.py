@@ -38,7 +38,9 @@ class Runner(Protocol):
 
     board: str
 
-    def command(self, line: str, deadline: Deadline) -> AbstractContextManager[Command]:
+    def command(
+        self, line: str, deadline: Deadline, *, doing: str
+    ) -> AbstractContextManager[Command]:
         """Start a shell line."""
         ...
 
@@ -57,7 +59,7 @@ def push_file(  # noqa: PLR0913 - the transport's own push, and who runs it
     line = shlex.join(["sh", "-c", _PUSH, "sh", _path(remote), f"{mode:o}"])
     with _opened(source, runner.board) as file:
         size = os.fstat(file.fileno()).st_size
-        with runner.command(line, deadline) as command:
+        with runner.command(line, deadline, doing=f"writing {remote}") as command:
             sent = _send(command, file, size, progress)
             out = command.talk(b"") if sent else b""
             code = command.code()
@@ -100,7 +102,10 @@ def pull_file(
     line = shlex.join(["sh", "-c", _PULL, "sh", _path(remote)])
     part = destination.with_name(f".{destination.name}.rkops-{secrets.token_hex(4)}")
     try:
-        with _created(part, runner.board) as file, runner.command(line, deadline) as command:
+        with (
+            _created(part, runner.board) as file,
+            runner.command(line, deadline, doing=f"reading {remote}") as command,
+        ):
             command.channel.shutdown_write()
             size, done = _receive(command, file, progress)
             code = command.code()
