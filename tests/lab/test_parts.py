@@ -1,0 +1,125 @@
+"""The parts of a lab that need no namespaces."""
+
+import ctypes
+import platform
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from rkops.core.errors import LabError
+from rkops.fleet.inventory import parse_inventory
+from rkops.lab import standins
+from rkops.lab.boardfaults import apply_fault, fault_names
+from rkops.lab.elf import machine_names, shared_object
+from rkops.lab.inventory import LabBoard, inventory_text
+from rkops.lab.profile import BANNERS, DEFAULT_ORDER, load_profile, profile_names
+from rkops.lab.start import choose_profiles
+from rkops.lab.state import Paths, claim_number, connect_line, listen_line, serial_of
+from rkops.lab.supervisor import board_names
+from rkops.lab.sysfiles import proc_files, sys_tree
+from rkops.transport.base import AdbAddress, SshAddress
+
+
+def test_the_real_loader_opens_a_stand_in_library(tmp_path):
+    if platform.machine() not in machine_names():
+        pytest.skip(f"no stand-in library for {platform.machine()}")
+    library = tmp_path / "librknnrt.so"
+    library.write_bytes(standins.runtime_library(platform.machine(), "2.3.2"))
+    ask = f"import ctypes; ctypes.CDLL({str(library)!r}); print(open('/proc/self/maps').read())"
+    maps = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert str(library) in maps.stdout
+    assert ctypes.CDLL(str(library))._handle
+
+
+@pytest.mark.parametrize("machine", machine_names())
+def test_a_stand_in_library_says_what_it_is(machine):
+    data = shared_object(machine, "librknnrt.so", b"payload")
+    assert data.startswith(b"\x7fELF\x02\x01\x01")
+    assert struct.unpack_from("<H", data, 18)[0] == {"x86_64": 62, "aarch64": 183}[machine]
+    assert data.endswith(b"\0librknnrt.so\0payload")
+
+
+@pytest.mark.parametrize("version", BANNERS)
+def test_banners_are_those_of_the_real_files(version):
+    library = standins.runtime_library("aarch64", version).decode("latin-1")
+    assert f"librknnrt version: {version} ({BANNERS[version][0]})" in library
+    assert standins.MARK in library
+    server = standins.server_binary(b"\x7fELF", version).decode("latin-1")
+    assert f"rknn_server version: {version} ({BANNERS[version][1]})" in server
+    assert standins.MARK in server
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_can_be_built(name):
+    profile = load_profile(name)
+    tree = sys_tree(profile, "0123", "00:00:5e:00:53:01")
+    assert tree.files["/sys/kernel/debug/rknpu/version"] == f"RKNPU driver: v{profile.driver}\n"
+    assert tree.files["/sys/firmware/devicetree/base/serial-number"] == "0123\0"
+    assert ("/sys/class/devfreq/dmc/governor" in tree.files) == profile.dmc
+    assert profile.kernel in proc_files(profile)["/proc/version"]
+    assert set(profile.libraries.values()) | {profile.server.version} <= BANNERS.keys()
+    assert standins.server_command(profile)
+
+
+def test_an_unknown_profile_names_those_there_are():
+    with pytest.raises(LabError, match="no profile 'nothing'") as caught:
+        load_profile("nothing")
+    assert "two-runtimes" in caught.value.hint
+
+
+def test_profiles_are_taken_in_turn():
+    assert choose_profiles(None, []) == DEFAULT_ORDER
+    assert choose_profiles(8, [])[6:] == ("healthy", "version-mix")
+    assert choose_profiles(3, ["no-dmc"]) == ("no-dmc",) * 3
+    assert list(board_names(("healthy", "no-dmc", "healthy"))) == ["healthy", "no-dmc", "healthy-2"]
+    with pytest.raises(LabError):
+        choose_profiles(0, [])
+
+
+def test_the_inventory_reads_back(tmp_path):
+    boards = [
+        LabBoard(name, load_profile(name), f"127.0.9.{number}", port, "host")
+        for number, (name, port) in enumerate({"healthy": 22, "wrong-soc": 2222}.items(), start=1)
+    ]
+    text = inventory_text(Paths(tmp_path), boards).encode()
+    read = parse_inventory([("lab.yaml", text)], tmp_path).boards
+    assert read["healthy"].address == AdbAddress("127.0.9.1")
+    assert read["healthy"].addresses[1] == SshAddress(
+        "127.0.9.1", None, "root", str(tmp_path / "id_ed25519")
+    )
+    assert isinstance(ssh := read["wrong-soc"].addresses[1], SshAddress)
+    assert ssh.port == 2222
+    assert read["healthy"].sdk == "2.3.2"
+    assert read["healthy"].groups == ("lab",)
+
+
+def test_two_labs_never_get_the_same_addresses(tmp_path):
+    first, one = claim_number(tmp_path)
+    second, two = claim_number(tmp_path)
+    with one, two:
+        assert first != second
+
+
+def test_serial_numbers_stay_with_lab_and_board(tmp_path):
+    assert serial_of(tmp_path, "healthy") == serial_of(tmp_path, "healthy")
+    assert serial_of(tmp_path, "healthy") != serial_of(tmp_path, "no-dmc")
+    assert serial_of(tmp_path, "healthy") != serial_of(tmp_path / "other", "healthy")
+
+
+def test_a_control_line_works_below_a_long_path(tmp_path):
+    deep = tmp_path / ("x" * 100) / ("y" * 100)
+    deep.mkdir(parents=True)
+    with listen_line(deep, "control.sock") as server, connect_line(deep, "control.sock", 5) as line:
+        line.sendall(b"hello")
+        with server.accept()[0] as answered:
+            assert answered.recv(5) == b"hello"
+
+
+def test_an_unknown_fault_names_those_there_are(tmp_path):
+    with pytest.raises(LabError, match="no fault melting") as caught:
+        apply_fault(tmp_path, "healthy", "melting")
+    for name in ("mute", "disk-full", "power-off"):
+        assert name in fault_names()
+        assert name in caught.value.hint
