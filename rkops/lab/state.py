@@ -49,6 +49,11 @@ class Paths:
         return self.top / "id_ed25519"
 
     @property
+    def host_key(self) -> Path:
+        """The SSH host key of every board of the lab."""
+        return self.top / "host_ed25519"
+
+    @property
     def known_hosts(self) -> Path:
         """The boards' host keys, in ssh's form."""
         return self.top / "known_hosts"

@@ -91,14 +91,14 @@ class Supervisor:
         write_inventory(self._paths, list(self._boards.values()))
 
     def _write_keys(self) -> tuple[str, str]:
-        """Write the client's key; return the host key and the client's public line."""
-        host, client = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
-        with os.fdopen(
-            os.open(self._paths.key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
-            file.write(client.export_private_key())
-        public = host.export_public_key().decode().strip()
+        """Return the host key and the client's public line, and write what ssh wants to know.
+
+        Both keys stay in the directory when the lab goes down: a host key that a user has
+        accepted is the right one the next time too.
+        """
+        host, client = _kept_key(self._paths.host_key), _kept_key(self._paths.key)
         hosts = f"127.0.{self._number}.*,[127.0.{self._number}.*]:2222"
+        public = host.export_public_key().decode().strip()
         self._paths.known_hosts.write_text(f"{hosts} {public}\n")
         line = client.export_public_key().decode().strip()
         return host.export_private_key().decode(), line
@@ -200,11 +200,20 @@ class Supervisor:
         for file in (
             *(paths.top / name for name in own),
             paths.inventory,
-            paths.key,
             paths.known_hosts,
             paths.log,
         ):
             file.unlink(missing_ok=True)
+
+
+def _kept_key(path: Path) -> asyncssh.SSHKey:
+    """Return the key in a file; a new one when there is none."""
+    if path.exists():
+        return asyncssh.read_private_key(path)
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    path.touch(mode=0o600)
+    path.write_bytes(key.export_private_key())
+    return key
 
 
 def board_names(profiles: tuple[str, ...]) -> dict[str, str]:
