@@ -89,7 +89,10 @@ def governors_steady(clocks: Clocks) -> Outcome:
 def _governors(clocks: Clocks) -> list[tuple[str, str]]:
     devices = [("npu", value_of(clocks.npu)), ("dmc", value_of(clocks.dmc))]
     found = [(f"{name} {_governor(d)}", _governor(d)) for name, d in devices if d is not None]
-    found += [(f"{p.name} {_governor(p)}", _governor(p)) for p in clocks.cpu]
+    # The policies of one SoC mostly share a governor: said once.
+    found += [
+        (f"cpu {governor}", governor) for governor in dict.fromkeys(map(_governor, clocks.cpu))
+    ]
     return [(name, governor) for name, governor in found if governor]
 
 

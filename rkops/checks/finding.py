@@ -50,7 +50,7 @@ def finding_of(board: str, check: Check, outcome: Outcome) -> Finding:
         outcome.status.value,
         _LABELS[outcome.severity or check.severity],
         check.title,
-        outcome.message,
+        outcome.message or check.title,
         outcome.hint,
         outcome.commands,
         Fix(fix.operation, fix.risk.value) if fix else None,

@@ -20,8 +20,7 @@ def check_page(check: Check) -> str:
         "",
         f"# {check.code}: {check.title}",
         "",
-        f"Default severity: **{check.severity.label}**. Area: {check.area}. "
-        f"Judges {_KINDS[check.kind]}.",
+        f"Default severity: **{check.severity.label}**. Judges {_KINDS[check.kind]}.",
         "",
         parts["What"],
     ]
@@ -43,10 +42,8 @@ def index_page() -> str:
             "",
             "# Checks",
             "",
-            "What `rkops doctor` looks at. Codes are permanent. The severity is the default; some",
-            "checks grade it by what they see, and a profile can change it "
-            "([profiles](../profiles.md)).",
-            "The title says what is so when the check passes.",
+            "What `rkops doctor` looks at. Codes are permanent. The severity is the default: some",
+            "checks grade it, and a [profile](../profiles.md) can change it.",
             "",
             "| code | severity | passes when |",
             "|---|---|---|",

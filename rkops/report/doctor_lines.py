@@ -125,7 +125,8 @@ def summary(report: DoctorReport) -> Line:
 
 def _gravity(finding: Finding) -> tuple[int, int, str]:
     order = (Status.CRASH, Status.FAIL, Status.SKIP, Status.PASS)
-    return order.index(Status(finding.status)), -finding.level, finding.code
+    grade = -finding.level if finding.failed else 0
+    return order.index(Status(finding.status)), grade, finding.code
 
 
 def _skips(findings: Sequence[Finding]) -> Iterator[Line]:
