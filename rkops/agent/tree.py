@@ -5,7 +5,8 @@ import os
 from rkops.agent.fact import look, present
 
 LIMIT = 65536
-_LINKS = 40
+_STEPS = 640
+"""Parts of a path that are followed before a circle of links is called one."""
 
 
 class Tree:
@@ -21,7 +22,7 @@ class Tree:
             return os.path.realpath(path)
         done = "/"
         parts = [part for part in reversed(path.split("/")) if part]
-        for _ in range(_LINKS * 16):
+        for _ in range(_STEPS):
             if not parts:
                 break
             part = parts.pop()
@@ -39,7 +40,7 @@ class Tree:
             if target.startswith("/"):
                 done = "/"
             parts.extend(piece for piece in reversed(target.split("/")) if piece)
-        return done
+        return "/dev/null/loop" if parts else done
 
     def at(self, path: str) -> str:
         """Return the name under which this process opens the board's `path`."""
