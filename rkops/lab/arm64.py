@@ -6,6 +6,7 @@ on). The flag C of the registration makes setuid count, without which sudo fails
 """
 
 import functools
+import os
 import platform
 import subprocess
 import sys
@@ -19,8 +20,9 @@ from rkops.lab import kernel
 from rkops.lab.boardfiles import Place
 from rkops.lab.boardpython import BoardPython
 from rkops.lab.hostroot import make_devices
+from rkops.lab.idmap import has_many_ids
 from rkops.lab.rootfs import Say, ensure_root, quiet
-from rkops.lab.rootfs_build import find_qemu, needs_qemu
+from rkops.lab.rootfs_build import SUITES, find_qemu, needs_qemu
 from rkops.lab.rootfs_fixup import ENVIRONMENT
 from rkops.lab.rootfs_python import python_version
 from rkops.lab.rootfs_tree import Tree
@@ -39,12 +41,20 @@ _PROBE_SECONDS = 20
 @functools.cache
 def unavailable() -> str:
     """Say why arm64 boards cannot run on this machine; empty when they can."""
-    if sys.platform != "linux":
-        return "arm64 boards need Linux"
+    if not has_many_ids():
+        return (
+            "without root they need the package uidmap and ranges for this user in /etc/subuid "
+            "and /etc/subgid"
+        )
     if not needs_qemu():
         return ""
     if find_qemu() is None:
         return "qemu-aarch64-static is missing (apt-get install qemu-user-static)"
+    return _refused()
+
+
+def _refused() -> str:
+    """Register qemu in a user namespace that ends at once; say what was refused."""
     command = ["unshare", "--user", "--map-root-user", "--mount"]
     command += [sys.executable, "-m", "rkops.lab.arm64"]
     try:
@@ -96,16 +106,19 @@ class Arm64Userland:
 
 
 def arm64_userland(
-    suite: str = "bookworm", *, say: Say = quiet, deadline: Deadline | None = None
+    suite: str = "", *, say: Say = quiet, deadline: Deadline | None = None
 ) -> Arm64Userland:
     """Return the user land of `suite`, built first when this machine has none yet.
+
+    Without a suite it is that of RKOPS_LAB_SUITE, else Debian 12.
 
     Raises:
         LabError: this machine cannot run arm64 boards, or the root cannot be built.
     """
     if reason := unavailable():
         raise LabError(f"no arm64 boards on this machine: {reason}", hint="scripts/setup-system")
-    lower = ensure_root(suite, say=say, deadline=deadline)
+    wanted = suite or os.environ.get("RKOPS_LAB_SUITE") or SUITES[0]
+    lower = ensure_root(wanted, say=say, deadline=deadline)
     version = python_version(Tree(lower))
     site = f"/usr/local/lib/python{version}/dist-packages"
     minor = int(version.partition(".")[2])

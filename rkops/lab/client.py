@@ -15,7 +15,16 @@ from rkops.core.errors import LabError
 from rkops.lab.state import Paths, connect_line
 
 # Boards are forks of the supervisor: what it does not know they cannot show (/proc/1/environ).
-_ENV = ("HOME", "LANG", "PATH", "PYTHONPATH", "RKOPS_CACHE", "USER", "XDG_CACHE_HOME")
+_ENV = (
+    "HOME",
+    "LANG",
+    "PATH",
+    "PYTHONPATH",
+    "RKOPS_CACHE",
+    "RKOPS_LAB_SUITE",
+    "USER",
+    "XDG_CACHE_HOME",
+)
 CONTROL = "control.sock"
 _UP_SECONDS, _TALK_SECONDS = 120.0, 60.0
 

@@ -43,10 +43,4 @@ def start_lab(top: Path, profiles: Sequence[str], kind: str, *, say: Callable[[s
         from rkops.lab.arm64 import arm64_userland
 
         arm64_userland(say=say)  # a root still to be built is built here, where the user is told
-    if kind == "host" and "user-lite" in profiles and not has_many_ids():
-        say("boards have no user beside root here, so user-lite shows nothing (install uidmap)")
-    if kind == "arm64":
-        from rkops.lab.arm64 import arm64_userland
-
-        arm64_userland(say=say)  # built here, where somebody watches; the supervisor finds it
     return lab_up(top, profiles, kind)
