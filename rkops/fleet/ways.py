@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import TransportError
@@ -46,7 +47,21 @@ class Ways:
         return self._dead[min(self._dead)]
 
 
-def open_first(board: Board, ways: Sequence[Address], deadline: Deadline) -> Transport:
+class Opener(Protocol):
+    """Opens one address: `rkops.transport.open.open_transport`."""
+
+    def __call__(self, address: Address, *, board: str, deadline: Deadline) -> Transport:
+        """Return the open connection."""
+        ...
+
+
+def open_first(
+    board: Board,
+    ways: Sequence[Address],
+    deadline: Deadline,
+    *,
+    opener: Opener = open_transport,
+) -> Transport:
     """Open the first address that works; one that fails leaves time for the next.
 
     Raises:
@@ -56,7 +71,7 @@ def open_first(board: Board, ways: Sequence[Address], deadline: Deadline) -> Tra
     for left, address in zip(range(len(ways), 0, -1), ways, strict=True):
         budget = deadline.within(deadline.remaining / left)
         try:
-            return open_transport(address, board=board.name, deadline=budget)
+            return opener(address, board=board.name, deadline=budget)
         except TransportError as error:
             failures.append(error)
     first, *others = failures
