@@ -18,6 +18,8 @@ class Faults:
 
     refuse: bool = False
     """The port is closed: connections are refused."""
+    off: bool = False
+    """Nothing is there: connections are not even refused (adb of wire boards)."""
     silent: bool = False
     """Connections are accepted, and nothing is ever said on them."""
     mute: bool = False

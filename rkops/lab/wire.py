@@ -101,7 +101,8 @@ def _bound(address: AdbAddress | None) -> tuple[socket.socket, AdbAddress]:
     if address is None:
         number = next(_numbers) % 60000 + 256
         own = os.getpid() % 100 + 100
-        address = AdbAddress(f"127.{own}.{number >> 8}.{number & 255}", 0)
+        host = f"127.{own}.{number >> 8}.{number & 255}"
+        address = AdbAddress(host, _free_port(host))
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -112,7 +113,14 @@ def _bound(address: AdbAddress | None) -> tuple[socket.socket, AdbAddress]:
             f"a wire board cannot listen on {address.serial}: {exc.strerror}",
             hint="choose another address or port, or let the lab choose",
         ) from exc
-    return sock, AdbAddress(address.host, sock.getsockname()[1])
+    return sock, address
+
+
+def _free_port(host: str) -> int:
+    """A port to ask for by number: Linux takes one that it chose back when a listener is shut."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])
 
 
 def _allow_files(wanted: int) -> None:
