@@ -41,8 +41,8 @@ def _binary(process) -> str:
     return ""
 
 
-def _stale(process) -> list:
-    """Return the mapped files that were replaced or deleted since the process started."""
+def _stale(process) -> tuple:
+    """Return the mapped files that were replaced since the start, and whether we could look."""
     found = set()
     try:
         for word in (b"rknn_server", b"librknnrt"):
@@ -50,9 +50,11 @@ def _stale(process) -> list:
         exe = os.readlink(process.base + "/exe")
         if exe.endswith(NAME + " (deleted)"):
             found.add(exe[: -len(" (deleted)")])
+    except PermissionError:
+        return [], False
     except OSError:
         pass
-    return sorted(found)
+    return sorted(found), True
 
 
 def _processes(processes, accounts) -> dict:
@@ -65,7 +67,7 @@ def _processes(processes, accounts) -> dict:
         except OSError:
             continue  # it ended meanwhile
         entry = {"pid": process.pid, "user": user, "exe": _binary(process)}
-        entry["stale"] = _stale(process)
+        entry["stale"], entry["readable"] = _stale(process)
         found.append(entry)
     return present(found, "/proc/*/stat")
 

@@ -88,6 +88,8 @@ class ServerProcess(Struct, frozen=True):
     user: str
     exe: str
     stale: tuple[str, ...]
+    readable: bool = True
+    """False where its mapped files are closed to us: then an empty `stale` says nothing."""
 
 
 class Server(Struct, frozen=True):
