@@ -208,7 +208,7 @@ class PathFile(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True):
-    """One release of a model on the board. `state`: `whole`, `differs`, `incomplete`, `unchecked`."""
+    """One release of a model. `state`: `whole`, `differs`, `incomplete` or `unchecked`."""
 
     id: str
     sha256: str

@@ -198,6 +198,7 @@ def _server(lines: Lines, said: Mapping[str, str]) -> Json:
             "user": "root" if uid == "0" else f"uid {uid}",
             "exe": said.get("server", "=")[1:],
             "stale": [],
+            "readable": False,
         }
         for pid, _, uid in (value.partition(" ") for key, value in lines if key == "server-process")
     ]
