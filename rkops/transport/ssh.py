@@ -49,6 +49,7 @@ class SshTransport:
         self.board = board
         self._address = address
         self._lock = threading.Lock()
+        self._closed = False
         self._link = SshLink(address, board=board)
 
     def open(self, deadline: Deadline) -> None:
@@ -84,7 +85,7 @@ class SshTransport:
         while piece := command.channel.recv(_CHUNK):
             yield piece
         if deadline.expired or not self._link.alive:
-            raise failure(self._link, deadline, board=self.board, doing=line)
+            raise failure(self._link, deadline, board=self.board, doing="the command")
 
     def push(
         self,
@@ -114,11 +115,14 @@ class SshTransport:
         return forwarded(self, remote, deadline=deadline)
 
     def close(self) -> None:
-        """Log out. Never raises."""
+        """Log out, for good. Never raises."""
+        self._closed = True
         self._link.close()
 
     @contextlib.contextmanager
-    def command(self, line: str, deadline: Deadline, *, doing: str = "") -> Generator[Command]:
+    def command(
+        self, line: str, deadline: Deadline, *, doing: str = "the command"
+    ) -> Generator[Command]:
         """Start a shell line; leaving the block ends it. For the other SSH modules.
 
         `doing` is what errors call it.
@@ -129,7 +133,7 @@ class SshTransport:
         """
         channel = self.channel(deadline)
         link = self._link
-        with translated(link, deadline, board=self.board, doing=doing or line):
+        with translated(link, deadline, board=self.board, doing=doing):
             with started(link, line, deadline, channel) as command:
                 yield command
             if deadline.expired or not link.alive:
@@ -138,6 +142,8 @@ class SshTransport:
     def link(self, deadline: Deadline) -> SshLink:
         """Return a connection that lives, made anew if need be."""
         with self._lock:
+            if self._closed:
+                raise LinkLostError("the connection was closed here", board=self.board)
             if not self._link.alive:
                 self._link.close()
                 self._link = SshLink(self._address, board=self.board)

@@ -170,12 +170,12 @@ def failure(link: SshLink, deadline: Deadline, *, board: str, doing: str) -> Tra
     """Say why `doing` came to nothing: its time was up, or the link broke."""
     if deadline.expired:
         return DeadlineError(
-            f"no end in its time: {doing}",
+            f"{doing} did not end in its time",
             board=board,
             hint="raise --timeout, or look at what hangs on the board",
         )
     return LinkLostError(
-        f"the SSH connection to {link.place} broke: {doing}",
+        f"the SSH connection to {link.place} broke ({doing})",
         board=board,
         hint="is the board still on? the network, its power supply, or a reboot; try again",
     )
