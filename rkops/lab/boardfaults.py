@@ -12,6 +12,7 @@ POWER = ("power-off", "power-on", "reboot")
 _MODELS = "/opt/rkops"
 _HOT_C = 92.0
 _FULL_KIB = 16
+_READ_ONLY = Path("/run/rkops-lab-read-only")
 _FILES = {"disk-full": _MODELS, "read-only": _MODELS, "hot": f"{_HOT_C:g}"}
 
 
@@ -72,6 +73,7 @@ def _cover(what: str, place: Path) -> None:
     _uncover(what)
     place.mkdir(parents=True, exist_ok=True)
     if what == "rkops-read-only":
+        _READ_ONLY.write_text(str(place))
         kernel.bind(place, place)
         kernel.mount("none", place, flags=kernel.REMOUNT | kernel.BIND | kernel.RDONLY)
         return
@@ -80,12 +82,13 @@ def _cover(what: str, place: Path) -> None:
 
 
 def _uncover(what: str) -> None:
-    """Take our covers away: the full ones by their name, the read-only ones by their state."""
+    """Take our covers away: the full ones by their name, the read-only one by our note of it."""
+    if what == "rkops-read-only":
+        if _READ_ONLY.exists():
+            kernel.unmount(_READ_ONLY.read_text())
+            _READ_ONLY.unlink()
+        return
     for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
         left, _, right = line.partition(" - ")
-        place, options = left.split()[4:6]
-        covered = right.split()[1] == what
-        if what == "rkops-read-only":
-            covered = options.startswith("ro") and place != "/" and not place.startswith("/proc")
-        if covered:
-            kernel.unmount(place)
+        if right.split()[1] == what:
+            kernel.unmount(left.split()[4])

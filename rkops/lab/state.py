@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rkops.core.errors import LabError
 
-_FIRST, _LAST = 1, 99  # 127.0.0.x is the machine's own; tests use 127.0.100 and above
+_FIRST, _LAST = 2, 99  # 127.0.0.x is the machine's own, 127.0.1.1 Debian's name for it
 MOST_BOARDS = 250
 _OWN_SSH_PORT, _OTHER_SSH_PORT = 22, 2222
 _ADB_PORT = 5555

@@ -119,7 +119,7 @@ class Supervisor:
         )
 
     def _boot(self, name: str, host: str) -> None:
-        ssh = listen_ssh(host)
+        adb, ssh = listen_adb(host), listen_ssh(host)
         self._boards[name] = LabBoard(
             name,
             self._keepers[name].plan.profile,
@@ -129,7 +129,7 @@ class Supervisor:
             has_user=has_many_ids() or self._kind == "wire",
         )
         faults = listen_line(self._paths.top, f"{name}.sock")
-        self._keepers[name].boot(Sockets(listen_adb(host), ssh, faults))
+        self._keepers[name].boot(Sockets(adb, ssh, faults))
 
     def serve(self) -> None:
         """Answer on the control line until told to end."""
@@ -189,20 +189,18 @@ class Supervisor:
             "env": self._keepers[name].plan.userland.env,
         }
 
-    def end(self) -> None:
+    def end(self, *, keep_logs: bool = False) -> None:
         """Kill every board and take the lab's files away; nothing runs when this returns."""
         for keeper in self._keepers.values():
             keeper.end()
         self._claim.close()
         self._control.close()
-        own = [CONTROL, *(f"{name}.{kind}" for name in self._names for kind in ("sock", "log"))]
         paths = self._paths
-        for file in (
-            *(paths.top / name for name in own),
-            paths.inventory,
-            paths.known_hosts,
-            paths.log,
-        ):
+        files = [paths.top / CONTROL, paths.inventory, paths.known_hosts]
+        files += [paths.top / f"{name}.sock" for name in self._names]
+        if not keep_logs:
+            files += [paths.log, *map(paths.board_log, self._names)]
+        for file in files:
             file.unlink(missing_ok=True)
 
 
@@ -259,7 +257,7 @@ def main(argv: list[str]) -> int:
         supervisor.up()
     except LabError as exc:
         if supervisor:
-            supervisor.end()
+            supervisor.end(keep_logs=True)
         _say({"error": exc.message, "hint": exc.hint})
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
