@@ -49,7 +49,10 @@ def add(
     inventory: InventoryOpt = None,
     timeout: TimeoutOpt = _TIMEOUT,
 ) -> None:
-    """Add a board to the inventory and record who it is. A board that is off is added too."""
+    """Add a board to the inventory and record who it is. A board that is off is added too.
+
+    Example: rkops board add board1 --adb 192.168.1.222 --group rack-a --sdk 2.3.2
+    """
     from rkops.services.boards import add_board
 
     values = {
@@ -93,7 +96,10 @@ def _warn_twins(name: str, others: tuple[str, ...]) -> None:
 
 
 def ls(inventory: InventoryOpt = None, form: FormatOpt = Format.TABLE) -> None:
-    """List the boards of the inventory. Asks no board."""
+    """List the boards of the inventory. Asks no board.
+
+    Example: rkops board ls --format json
+    """
     from rkops.fleet.inventory import load_inventory
 
     known = load_inventory(inventory)
@@ -108,9 +114,8 @@ def ls(inventory: InventoryOpt = None, form: FormatOpt = Format.TABLE) -> None:
     head = ("BOARD", "ADDRESS", "GROUPS", "TAGS", "SDK", "IDENTITY")
     rows = [head, *(_row(board) for board in boards)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    typer.echo("\n".join(lines))
 
 
 def _row(board: "Board") -> tuple[str, ...]:
@@ -127,7 +132,10 @@ def _ways(board: "Board") -> list[str]:
 
 
 def show(name: NameArg, inventory: InventoryOpt = None, form: FormatOpt = Format.TABLE) -> None:
-    """Show one board as the inventory describes it, group and default values filled in."""
+    """Show one board as the inventory describes it, group and default values filled in.
+
+    Example: rkops board show board1
+    """
     from rkops.fleet.inventory import load_inventory
     from rkops.services.boards import named
 
@@ -169,7 +177,10 @@ def _echo_json(boards: list[dict[str, Any]]) -> None:
 
 
 def rm(name: NameArg, inventory: InventoryOpt = None, yes: YesOpt = False) -> None:
-    """Take a board out of the inventory. The board itself is not touched."""
+    """Take a board out of the inventory. The board itself is not touched.
+
+    Example: rkops board rm board1
+    """
     from rkops.fleet.inventory import load_inventory
     from rkops.services.boards import named, remove_board
 
@@ -185,7 +196,10 @@ def adopt(
     timeout: TimeoutOpt = _TIMEOUT,
     yes: YesOpt = False,
 ) -> None:
-    """Accept the board that answers now as NAME: after an exchange of the hardware."""
+    """Accept the board that answers now as NAME: after an exchange of the hardware.
+
+    Example: rkops board adopt board1
+    """
     from rkops.fleet.inventory import load_inventory
     from rkops.services.boards import adopt_board, named, see_identity, twins
 

@@ -15,7 +15,10 @@ FileArg = Annotated[Path, typer.Argument(metavar="FILE", help="A .rknn file.")]
 
 
 def show(file: FileArg, form: FormatOpt = Format.TABLE) -> None:
-    """Show what a .rknn file is: target, versions, inputs and outputs. Needs no toolkit."""
+    """Show what a .rknn file is: target, versions, inputs and outputs. Needs no toolkit.
+
+    Example: rkops model show yolov8n.rknn
+    """
     from rkops.model.rknn import read_model
 
     info = read_model(file)
@@ -54,6 +57,5 @@ def _tensor(tensor: "TensorInfo") -> str:
 def register(app: typer.Typer) -> None:
     """Add `rkops model`."""
     group = typer.Typer(no_args_is_help=True, help="Look into model files.")
-    group.callback()(lambda: None)
     group.command("show")(show)
     app.add_typer(group, name="model")

@@ -1,6 +1,6 @@
 """A board as the inventory describes it: what is wanted, not what is."""
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from rkops.transport.base import AdbAddress, Address, SshAddress
 
@@ -9,7 +9,8 @@ DEFAULT_MODEL_DIR = "/opt/rkops/models"
 """The same place for every account and every system (docs/adr/0060-model-directory.md)."""
 
 
-class Board(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
     """One board of the inventory, group and default values filled in."""
 
     name: str
