@@ -15,8 +15,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncssh
-
 from rkops.core.deadline import Deadline
 from rkops.core.errors import LabError
 from rkops.lab import kernel
@@ -24,6 +22,7 @@ from rkops.lab.boardinit import BoardPlan
 from rkops.lab.daemons import Sockets
 from rkops.lab.idmap import has_many_ids
 from rkops.lab.inventory import LabBoard, write_inventory
+from rkops.lab.keys import lab_keys
 from rkops.lab.profile import load_profile
 from rkops.lab.spawn import Keeper
 from rkops.lab.state import (
@@ -78,7 +77,7 @@ class Supervisor:
         """
         wire = self._kind == "wire"
         userland = HostUserland(None) if wire else choose_userland(self._kind)
-        keys = self._write_keys()
+        keys = lab_keys(self._paths, self._number)
         gc.freeze()
         deadline = Deadline.after(_BOOT_SECONDS + len(self._names))
         for place, (name, profile) in enumerate(self._names.items(), start=1):
@@ -89,19 +88,6 @@ class Supervisor:
         for keeper in self._keepers.values():
             keeper.wait(deadline)
         write_inventory(self._paths, list(self._boards.values()))
-
-    def _write_keys(self) -> tuple[str, str]:
-        """Return the host key and the client's public line, and write what ssh wants to know.
-
-        Both keys stay in the directory when the lab goes down: a host key that a user has
-        accepted is the right one the next time too.
-        """
-        host, client = _kept_key(self._paths.host_key), _kept_key(self._paths.key)
-        hosts = f"127.0.{self._number}.*,[127.0.{self._number}.*]:2222"
-        public = host.export_public_key().decode().strip()
-        self._paths.known_hosts.write_text(f"{hosts} {public}\n")
-        line = client.export_public_key().decode().strip()
-        return host.export_private_key().decode(), line
 
     def _plan(
         self, name: str, profile: str, place: int, userland: Userland, keys: tuple[str, str]
@@ -202,16 +188,6 @@ class Supervisor:
             files += [paths.log, *map(paths.board_log, self._names)]
         for file in files:
             file.unlink(missing_ok=True)
-
-
-def _kept_key(path: Path) -> asyncssh.SSHKey:
-    """Return the key in a file; a new one when there is none."""
-    if path.exists():
-        return asyncssh.read_private_key(path)
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    path.touch(mode=0o600)
-    path.write_bytes(key.export_private_key())
-    return key
 
 
 def board_names(profiles: tuple[str, ...]) -> dict[str, str]:

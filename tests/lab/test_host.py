@@ -209,3 +209,22 @@ def test_ssh_logs_in_as_both_accounts(rkops, tmp_path):
             check=False,
         )
         assert done.stdout.split()[:1] == [user], done.stderr
+
+
+def test_a_board_that_cannot_start_takes_the_others_down_and_leaves_its_log(rkops, tmp_path):
+    argv = [sys.executable, "-c", "from rkops.cli.app import main; main()", "lab", "up", "6"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 14; exec "$@"', "sh", *argv],
+        env={**os.environ, "RKOPS_LAB": str(tmp_path / "lab")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did not start" in done.stderr
+    assert "Too many open files" in done.stderr
+    log = Path(done.stderr.rpartition("its log: ")[2].strip())
+    assert "Too many open files" in log.read_text()
+    wait_gone(tmp_path / "lab")
+    rkops("lab", "up", "1")
