@@ -79,9 +79,9 @@ class SshTransport:
     def _stream(self, line: str, deadline: Deadline) -> Generator[Iterator[bytes]]:
         with self.command(f"exec 2>&1; {line}", deadline) as command:
             command.channel.shutdown_write()
-            yield self._pieces(command, line, deadline)
+            yield self._pieces(command, deadline)
 
-    def _pieces(self, command: Command, line: str, deadline: Deadline) -> Iterator[bytes]:
+    def _pieces(self, command: Command, deadline: Deadline) -> Iterator[bytes]:
         while piece := command.channel.recv(_CHUNK):
             yield piece
         if deadline.expired or not self._link.alive:
