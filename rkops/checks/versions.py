@@ -3,7 +3,7 @@
 from rkops.checks.subject import Wanted
 from rkops.core.outcome import Severity
 from rkops.facts.board import LibraryCopy, Runtime, Version
-from rkops.facts.fact import Absent, Fact, Present, Unknown
+from rkops.facts.fact import Absent, Fact, Present, Unknown, value_of
 from rkops.knowledge.version import same_version
 
 # ELF machine of a library by what `uname -m` says.
@@ -16,8 +16,13 @@ def mix_severity(wanted: Wanted) -> Severity | None:
 
 
 def fitting_copies(runtime: Runtime, arch: str) -> tuple[LibraryCopy, ...]:
-    """Return the copies made for this machine, each file once (links are not copies)."""
-    machine = _MACHINES.get(arch, arch)
+    """Return the copies made for this machine, each file once (links are not copies).
+
+    The copy that loads says what the user land is: a 64-bit kernel may carry a 32-bit one.
+    """
+    path = value_of(runtime.loaded)
+    loads = next((c.machine for c in runtime.copies if path in {c.real, c.path}), "")
+    machine = loads or _MACHINES.get(arch, arch)
     by_file: dict[str, LibraryCopy] = {}
     for copy in runtime.copies:
         if copy.machine in {"", machine}:

@@ -47,6 +47,12 @@ def test_a_copy_for_another_machine_does_not_count() -> None:
     assert run("RKN102", facts).status is Status.PASS
 
 
+def test_a_32_bit_user_land_on_a_64_bit_kernel() -> None:
+    facts = libraries(copy(machine="arm"), copy("1.6.0", OLD, "aarch64"))
+    assert run("RKN104", facts).status is Status.PASS
+    assert run("RKN102", facts).status is Status.PASS
+
+
 def test_an_older_copy_that_does_not_load_is_a_warning() -> None:
     outcome = run("RKN102", libraries(copy(), copy("1.6.0", OLD)))
     assert graded(outcome) == (Status.FAIL, None)
