@@ -1,6 +1,7 @@
 """Into a running board behind rkops' back: as root, through its namespaces."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -18,6 +19,7 @@ def run_inside(pid: int, argv: Sequence[str], env: dict[str, str] | None = None)
     """Run a command as the board's root on our own terminal; returns its exit code."""
 
     def command() -> NoReturn:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
         try:
             os.execvpe(argv[0], list(argv), {**_ENV, **(env or {})})  # noqa: S606 - no shell
         except OSError as exc:

@@ -124,6 +124,8 @@ def test_a_board_is_a_world_of_its_own(rkops, tmp_path):
     )
     assert (done.stdout, done.stderr) == ("out\n", "err\n")
     rkops("lab", "exec", "healthy", "--", "no-such-program", code=127)
+    piped = rkops("lab", "exec", "healthy", "--", "sh", "-c", "yes | head -n 1")
+    assert (piped.stdout, piped.stderr) == ("y\n", "")
 
 
 def test_faults_come_and_go(rkops):
