@@ -40,7 +40,8 @@ class ReplayEndpoint:
         self.commands.append(command)
         answer = next((answer for text, answer in self._recorded if text in command), None)
         if answer is None:
-            await io.err(b"sh: not recorded" + (b"\r\n" if pty else b"\n"))
+            words = b"sh: not recorded\n"
+            await io.err(_framed(command, words, _NOT_RECORDED) if pty else words)
             return _NOT_RECORDED
         if self._seconds:
             await asyncio.sleep(self._seconds)

@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,9 +155,12 @@ def _started(where: Where, deadline: Deadline) -> socket.socket:
 
 def _log_file() -> Path:
     """Where adb itself would log; nowhere when that file belongs to somebody else."""
-    log = Path(tempfile.gettempdir(), f"adb.{os.getuid()}.log")
-    writable = os.access(log, os.W_OK) if log.exists() else os.access(log.parent, os.W_OK)
-    return log if writable else Path(os.devnull)
+    log = Path(os.environ.get("TMPDIR") or "/tmp", f"adb.{os.getuid()}.log")  # noqa: S108 - adb's
+    try:
+        with log.open("ab"):
+            return log
+    except OSError:
+        return Path(os.devnull)
 
 
 def _launch(path: str, log: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from rkops.core.deadline import Deadline
 from rkops.transport.base import Transport
 from tests.contract import links
+from tests.contract.adbserver import own_adb_server_port
 from tests.contract.links import Link, MakeLink
 
 
@@ -27,6 +28,13 @@ FAULTY = [name for name in LINKS if name != "ssh-sshd"]
 
 def _marks(name: str) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.sshd,) if name == "ssh-sshd" else ()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_adb_server() -> Iterator[None]:
+    """An adb server for these tests only: never the one that a developer uses."""
+    with own_adb_server_port():
+        yield
 
 
 @pytest.fixture(params=[pytest.param(name, marks=_marks(name)) for name in LINKS])
