@@ -8,16 +8,23 @@ from rkops.agent.files import Disk
 from tests.crash.medium import Directory, File, Link, Node, load
 
 LOCK = ".rkops-lock"
+Place = tuple[str, int]
+
+
+def _caller() -> Place:
+    """Where the operation that calls this was called from."""
+    frame = sys._getframe(2)
+    return Path(frame.f_code.co_filename).name, frame.f_lineno
 
 
 class Recorder(Disk):
     """Calls `after` once before anything happened and after every operation.
 
-    `deaf` is the line of a sync call that is to be taken as not written.
+    `deaf` is the place (file, line) of a sync call that is to be taken as not written.
     """
 
     def __init__(
-        self, root: Path, after: Callable[[Directory], None], *, deaf: int | None = None
+        self, root: Path, after: Callable[[Directory], None], *, deaf: Place | None = None
     ) -> None:
         self._root = root
         self._after = after
@@ -60,7 +67,7 @@ class Recorder(Disk):
         self._done()
 
     def fsync(self, path: str) -> None:
-        if sys._getframe(1).f_lineno != self._deaf:
+        if _caller() != self._deaf:
             parent, name = self._place(path)
             node = parent.now[name]
             assert isinstance(node, File)
@@ -69,7 +76,7 @@ class Recorder(Disk):
 
     def fsync_dir(self, path: str) -> None:
         inside = Path(path) == self._root or self._root in Path(path).parents
-        if inside and sys._getframe(1).f_lineno != self._deaf:
+        if inside and _caller() != self._deaf:
             self._directory(Path(path)).sync()
         self._done()
 
