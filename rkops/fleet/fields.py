@@ -101,8 +101,12 @@ _ADDRESS_HINT = "add `adb: 192.168.1.222` or `ssh: user@192.168.1.222`"
 
 
 def _ssh_parser(source: Source, pick: Callable[[str], str | None]) -> Callable[[str], SshAddress]:
-    base = Path(source.file).parent
-    return lambda text: parse_ssh(text, user=pick("user"), key=pick("key"), base=base)
+    def parse(text: str) -> SshAddress:
+        key = pick("key")
+        base = Path(source.file).parent if key else None
+        return parse_ssh(text, user=pick("user"), key=key, base=base)
+
+    return parse
 
 
 def _read_value(source: Source, word: str, node: yaml.Node, what: str) -> Value:
