@@ -16,12 +16,14 @@ missing() {
 	if [ -x "${p:-/}" ] && [ ! -e "$1" ]; then say "$2" "-$1"; else say "$2" "!$1: permission denied"; fi
 }
 
-# fact KEY FILE: the first 4 kB of a file, NULs as bars, on one line.
+# fact KEY FILE: a small file, NULs as bars, on one line.
 fact() {
-	if [ -f "$2" ] && [ -r "$2" ]; then
-		say "$1" "=$(dd if="$2" bs=4096 count=1 2>/dev/null | tr "\000\n\r" "|  ")"
-	else
+	if [ ! -f "$2" ] || [ ! -r "$2" ]; then
 		missing "$2" "$1"
+	elif v=$(tr "\000\n\r" "|  " <"$2" 2>/dev/null); then
+		say "$1" "=$v"
+	else
+		say "$1" "!$2: not readable by tr"
 	fi
 }
 

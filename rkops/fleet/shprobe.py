@@ -195,7 +195,7 @@ def _server(lines: Lines, said: Mapping[str, str]) -> Json:
     processes = [
         {
             "pid": _number(pid),
-            "user": "root" if uid == "0" else f"uid {uid}",
+            "user": "root" if uid == "0" else f"uid {uid or 'unknown'}",
             "exe": said.get("server", "=")[1:],
             "stale": [],
             "readable": False,
