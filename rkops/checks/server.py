@@ -7,10 +7,11 @@ from rkops.core.outcome import Fix, Outcome, Risk, Severity, failed, passed, ski
 from rkops.facts.board import Runtime, Server, ServerProcess, System
 from rkops.facts.fact import Absent, Present, Unknown, value_of
 
-_RESTARTS = {
-    "loop": "restart_rknn.sh",
-    "systemd": "sudo systemctl restart {unit}",
-    "init": "sudo {unit} restart",
+_COMMANDS = {
+    # Rockchip's script stops the loop and the server, and starts the loop anew.
+    "loop": "sudo restart_rknn.sh",
+    "systemd": "sudo systemctl {verb} {unit}",
+    "init": "sudo {unit} {verb}",
 }
 _RESTART = Fix("server.restart", Risk.INTERRUPTS)
 
@@ -58,7 +59,7 @@ def server_runs(server: Server) -> Outcome:
             return failed(
                 f"{path} is there but does not run",
                 hint="start it as root",
-                commands=(_restart(server) or f"sudo sh -c '{path} >/dev/null 2>&1 &'",),
+                commands=(_command(server, "start") or f"sudo sh -c '{path} >/dev/null 2>&1 &'",),
                 fix=Fix("server.restart", Risk.SAFE),
             )
 
@@ -119,7 +120,7 @@ def _stale(server: Server, processes: tuple[ServerProcess, ...]) -> Outcome:
     return failed(
         f"rknn_server (pid {stale[0][0].pid}) still runs files that were replaced: {what}",
         hint="restart rknn_server",
-        commands=(_restart(server) or f"sudo kill {stale[0][0].pid}",),
+        commands=(_command(server, "restart") or f"sudo kill {stale[0][0].pid}",),
         fix=_RESTART,
     )
 
@@ -146,6 +147,6 @@ def server_single(server: Server) -> Outcome:
             return passed("not more than one")
 
 
-def _restart(server: Server) -> str:
+def _command(server: Server, verb: str) -> str:
     way, _, unit = (value_of(server.starter) or "").partition(":")
-    return _RESTARTS.get(way, "").format(unit=unit)
+    return _COMMANDS.get(way, "").format(unit=unit, verb=verb)

@@ -116,7 +116,20 @@ def test_server_missing_and_not_running() -> None:
     stopped = changed(healthy(), server__processes=Present(()))
     assert run("RKN110", stopped).status is Status.PASS
     assert run("RKN111", stopped).status is Status.FAIL
-    assert run("RKN111", stopped).commands == ("restart_rknn.sh",)
+
+
+@pytest.mark.parametrize(
+    ("starter", "command"),
+    [
+        ("loop", "sudo restart_rknn.sh"),
+        ("systemd:rknn.service", "sudo systemctl start rknn.service"),
+        ("init:/etc/init.d/rknn_server", "sudo /etc/init.d/rknn_server start"),
+        ("hand", "sudo sh -c '/usr/bin/rknn_server >/dev/null 2>&1 &'"),
+    ],
+)
+def test_a_stopped_server_is_started_the_board_s_own_way(starter: str, command: str) -> None:
+    stopped = changed(healthy(), server__processes=Present(()), server__starter=Present(starter))
+    assert run("RKN111", stopped).commands == (command,)
 
 
 def test_processes_that_cannot_be_seen_are_not_missing() -> None:
