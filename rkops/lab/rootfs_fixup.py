@@ -25,6 +25,12 @@ _ALTERNATIVES = {
     "usr/bin/which": "/usr/bin/which.debianutils",
     "usr/bin/w": "/usr/bin/w.procps",
 }
+# what the script of base-files makes
+_BASE_DIRECTORIES = """
+mnt srv opt etc/opt var/opt media run usr/local/bin usr/local/etc usr/local/games
+usr/local/include usr/local/lib usr/local/sbin usr/local/share usr/local/src
+"""
+_BOARD_DIRECTORIES = ("userdata", "sdcard")
 _DROPPED = (
     "usr/share/doc/*",
     "usr/share/man/*",
@@ -73,7 +79,7 @@ def _write_system_files(tree: Tree) -> None:
     tree.write("etc/resolv.conf", "")
     for path in ("tmp", "var/tmp"):
         tree.directory(path, 0o1777)
-    for path in ("run", "userdata", "sdcard"):
+    for path in (*_BASE_DIRECTORIES.split(), *_BOARD_DIRECTORIES):
         tree.directory(path)
 
 

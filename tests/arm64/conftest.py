@@ -1,4 +1,4 @@
-"""One arm64 lab for all tests of a session; the root is built when this machine has none."""
+"""One arm64 lab for all tests of a worker; the root is built when this machine has none."""
 
 import json
 import os

@@ -20,7 +20,7 @@ from rkops.transport.base import AdbAddress, SshAddress
 from rkops.transport.open import open_transport
 from tests.arm64.conftest import BOARD
 
-pytestmark = [pytest.mark.arm64, pytest.mark.xdist_group("arm64"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.arm64, pytest.mark.timeout(300)]
 
 MODEL = Path(__file__).parents[1] / "data/tiny-rk3588-2.3.2.rknn"
 WAYS = ["adb", "root@ssh"]

@@ -11,7 +11,7 @@ from rkops.transport.open import open_transport
 from tests.arm64.conftest import BOARD
 from tests.arm64.wheels import RELEASE, lite_wheels
 
-pytestmark = [pytest.mark.arm64, pytest.mark.xdist_group("arm64"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.arm64, pytest.mark.timeout(300)]
 
 SYSTEM_SITE = "/usr/local/lib/python3.11/dist-packages"
 USER_SITE = "/home/firefly/.local/lib/python3.11/site-packages"
