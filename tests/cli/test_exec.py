@@ -1,0 +1,206 @@
+"""`rkops exec`, `push` and `pull` on boards behind the lab's SSH server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from rkops.cli.app import main
+from rkops.core.deadline import Deadline
+from rkops.core.exit import ExitCode
+from rkops.lab.faults import Faults
+from rkops.lab.sshd import new_host_key
+from rkops.lab.sshlogin import Account
+from tests.contract.links.ssh import WIRE_HOST, home, known, new_key, wire
+
+REFUSED_PORT = 1
+MAIN = "from rkops.cli.app import main; main()"
+
+
+@dataclass
+class Site:
+    """Boards b1 and b2 at one address, one that is off, one that is another."""
+
+    inventory: Path
+    faults: Faults = field(default_factory=Faults)
+
+
+@contextmanager
+def made(place: Path) -> Iterator[Site]:
+    host_key = new_host_key()
+    with home(place / "home") as ssh:
+        key, public = new_key(ssh)
+        site = Site(place / "boards.yaml")
+        accounts = {"root": Account(keys=(public,))}
+        with wire(accounts, faults=site.faults, host_key=host_key) as port:
+            known(ssh, WIRE_HOST, port, host_key.export_public_key().decode())
+            at = f"ssh: 'root@{WIRE_HOST}:{port}', key: {key}"
+            site.inventory.write_text(
+                "boards:\n"
+                f"  b1: {{{at}}}\n  b2: {{{at}}}\n"
+                f"  off: {{ssh: 'root@{WIRE_HOST}:{REFUSED_PORT}'}}\n"
+                f"  other: {{{at}, identity: 'dt:not-this-one'}}\n"
+            )
+            yield site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with made(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def rkops(site: Site, capfdbinary):
+    def run(command: str, *words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([command, "-i", str(site.inventory), *words])
+        out, err = capfdbinary.readouterr()
+        return int(stop.value.code or 0), out.decode(), err.decode()
+
+    return run
+
+
+def test_one_board_gives_its_own_exit_code_and_streams(rkops) -> None:
+    assert rkops("exec", "b1", "--", "echo out; echo err >&2; exit 5") == (5, "out\n", "err\n")
+
+
+def test_several_words_are_seen_by_no_shell(rkops) -> None:
+    assert rkops("exec", "b1", "--", "echo", "$HOME", "a  b", "--all")[1] == "$HOME a  b --all\n"
+
+
+def test_lines_of_several_boards_bear_their_names(rkops) -> None:
+    code, out, err = rkops("exec", "b1", "b2", "--", "echo one; echo two")
+    assert code == ExitCode.OK
+    assert sorted(out.splitlines()) == ["b1: one", "b1: two", "b2: one", "b2: two"]
+    assert err == ""
+
+
+def test_a_command_that_fails_somewhere(rkops) -> None:
+    code, _, err = rkops("exec", "b1", "b2", "--", "false")
+    assert code == ExitCode.FINDINGS
+    assert "b1: exit code 1" in err
+
+
+def test_a_lost_board_and_the_others_results(rkops) -> None:
+    code, out, err = rkops("exec", "b1", "off", "--", "echo here")
+    assert code == ExitCode.UNREACHABLE
+    assert out == "b1: here\n"
+    assert "error: off:" in err
+    assert "try:" in err
+
+
+def test_no_command_reaches_another_board(rkops, tmp_path: Path) -> None:
+    code, _, err = rkops("exec", "other", "--", "touch", str(tmp_path / "touched"))
+    assert code == ExitCode.CHANGE_FAILED
+    assert "another board answers" in err
+    assert not (tmp_path / "touched").exists()
+
+
+def test_json_has_all_of_it(rkops) -> None:
+    code, out, _ = rkops("exec", "b1", "off", "--format", "json", "--", "echo x; exit 3")
+    assert code == ExitCode.UNREACHABLE
+    report = json.loads(out)
+    assert report["schema"] == "rkops.exec/1"
+    first, second = report["boards"]
+    assert (first["state"], first["code"], first["stdout"]) == ("ran", 3, "x\n")
+    assert (second["state"], second["code"]) == ("lost", None)
+    assert second["hint"]
+
+
+def test_a_missing_command_is_a_usage_error(rkops) -> None:
+    assert rkops("exec", "b1")[0] == ExitCode.USAGE
+
+
+def test_a_command_that_hangs_costs_its_time(rkops) -> None:
+    code, _, err = rkops("exec", "b1", "--timeout", "0.5", "--", "sleep 60")
+    assert code == ExitCode.UNREACHABLE
+    assert "did not end in its time" in err
+
+
+def test_push_and_pull_bring_the_same_bytes(rkops, tmp_path: Path) -> None:
+    source = tmp_path / "a file"
+    source.write_bytes(os.urandom(300_000))
+    source.chmod(0o750)
+    (tmp_path / "there").mkdir()
+    code, out, _ = rkops("push", str(source), f"{tmp_path}/there", "-b", "b1")
+    there = tmp_path / "there" / "a file"
+    assert code == ExitCode.OK
+    assert "sha256 compared" in out
+    assert there.read_bytes() == source.read_bytes()
+    assert there.stat().st_mode & 0o777 == 0o750
+    assert [path.name for path in there.parent.iterdir()] == ["a file"]
+    assert rkops("pull", str(there), str(tmp_path / "back"), "-b", "b1")[0] == ExitCode.OK
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+
+
+def test_pull_keeps_boards_apart(rkops, tmp_path: Path) -> None:
+    (tmp_path / "name").write_text("x")
+    code = rkops("pull", str(tmp_path / "name"), str(tmp_path / "out"), "-b", "b1", "-b", "b2")[0]
+    assert code == ExitCode.OK
+    found = sorted(str(p.relative_to(tmp_path)) for p in (tmp_path / "out").rglob("name"))
+    assert found == ["out/b1/name", "out/b2/name"]
+
+
+@pytest.mark.parametrize("fault", ["disk_full", "read_only", "short_write"])
+def test_a_push_that_fails_leaves_what_was_there(rkops, site, tmp_path: Path, fault: str) -> None:
+    source, there = tmp_path / "new", tmp_path / "there" / "file"
+    source.write_text("new")
+    there.parent.mkdir()
+    there.write_text("old")
+    site.faults.change(**{fault: True})
+    code, _, err = rkops("push", str(source), str(there), "-b", "b1")
+    assert code == ExitCode.CHANGE_FAILED
+    assert "b1: failed:" in err
+    assert there.read_text() == "old"
+    assert [path.name for path in there.parent.iterdir()] == ["file"]
+
+
+def test_no_file_reaches_another_board(rkops, tmp_path: Path) -> None:
+    source = tmp_path / "new"
+    source.write_text("new")
+    (tmp_path / "there").mkdir()
+    code, _, err = rkops("push", str(source), f"{tmp_path}/there", "-b", "other")
+    assert code == ExitCode.CHANGE_FAILED
+    assert "refused" in err
+    assert list((tmp_path / "there").iterdir()) == []
+    assert rkops("pull", str(source), str(tmp_path / "back"), "-b", "other")[0] == 4
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.parametrize("remote", ["/no-such-directory/file", "/proc/version"])
+def test_a_place_that_cannot_be_written(rkops, tmp_path: Path, remote: str) -> None:
+    (tmp_path / "new").write_text("new")
+    code, _, err = rkops("push", str(tmp_path / "new"), remote, "-b", "b1")
+    assert code == ExitCode.CHANGE_FAILED
+    assert "try:" in err
+
+
+def test_a_local_file_that_is_none(rkops, tmp_path: Path) -> None:
+    assert rkops("push", str(tmp_path / "none"), "/tmp", "-b", "b1")[0] == ExitCode.USAGE
+    assert rkops("push", str(tmp_path), "/tmp", "-b", "b1")[0] == ExitCode.USAGE
+
+
+def test_ctrl_c_takes_the_temporary_file_away(site: Site, tmp_path: Path) -> None:
+    source = tmp_path / "new"
+    source.write_bytes(bytes(3_000_000))
+    there = tmp_path / "there"
+    there.mkdir()
+    site.faults.change(stall_after_bytes=100_000)
+    words = ["push", "-i", str(site.inventory), str(source), str(there), "-b", "b1"]
+    rkops = subprocess.Popen([sys.executable, "-c", MAIN, *words], stderr=subprocess.PIPE)
+    deadline = Deadline.after(20)
+    while not list(there.iterdir()) and not deadline.expired:
+        deadline.pause(0.05)
+    assert [path.name.partition("rkops-")[0] for path in there.iterdir()] == [".new."]
+    rkops.send_signal(signal.SIGINT)
+    _, err = rkops.communicate(timeout=20)
+    assert rkops.returncode == ExitCode.INTERRUPTED, err
+    assert list(there.iterdir()) == []
