@@ -48,13 +48,13 @@ def _story(boards: int, place: Path, *, arm64: bool) -> Iterator[str]:
     """Run the steps one after another; yield a complaint for each that ended unexpectedly."""
     any_finding = (ExitCode.OK, ExitCode.FINDINGS)
     some_refused = (ExitCode.OK, ExitCode.CHANGE_FAILED)
-    first, second = (str(place / f"{name}.rknn") for name in ("tiny", "tiny-next"))
+    first, second = (str(place / f"{name}.rknn") for name in ("tiny", "tiny-int8"))
     yield _step("lab", "up", str(boards), *(["--arm64"] if arm64 else []))
     typer.echo("\n# What is wrong with them? (Most of them are broken on purpose.)")
     yield _step("doctor", "--all", ends=any_finding)
     typer.echo("\n# A model for all of them; the board with another SoC is refused.")
     yield _step("deploy", "--all", first, ends=some_refused)
-    typer.echo("\n# A newer build of it, under the same name.")
+    typer.echo("\n# Quantised, the same network under the same name: a second release.")
     yield _step("deploy", "--all", second, "--name", "tiny", ends=some_refused)
     typer.echo("\n# What is where?")
     yield _step("deploy", "--all", "--list")
@@ -66,23 +66,22 @@ def _story(boards: int, place: Path, *, arm64: bool) -> Iterator[str]:
 @contextmanager
 def _private_place(*, keep: bool) -> Iterator[Path]:
     """Give the demo a lab, an inventory and an adb server of its own, gone afterwards."""
-    from rkops.transport.adbserver import free_port, stop_own_server
+    from rkops.transport.adbprivate import private_server
 
     place = Path(tempfile.mkdtemp(prefix="rkops-demo-"))
     os.environ["RKOPS_LAB"] = str(place / "lab")
-    os.environ["RKOPS_INVENTORY"] = str(place / "lab" / "boards.yaml")
-    os.environ["ANDROID_ADB_SERVER_PORT"] = str(free_port())
+    os.environ["RKOPS_INVENTORY"] = str(place / "lab" / "inventory.yaml")
     for model in _MODELS.glob("*.rknn"):
         shutil.copy(model, place)
-    try:
-        yield place
-    finally:
-        if keep:
-            typer.echo(f"\nstill up: export RKOPS_LAB={place}/lab; end with rkops lab down")
-        else:
-            _step("lab", "down")
-            stop_own_server()
-            shutil.rmtree(place)
+    with private_server():
+        try:
+            yield place
+        finally:
+            if keep:
+                typer.echo(f"\nstill up: export RKOPS_LAB={place}/lab; end with rkops lab down")
+            else:
+                _step("lab", "down")
+                shutil.rmtree(place)
 
 
 def _step(*argv: str, ends: Sequence[ExitCode] = (ExitCode.OK,)) -> str:
