@@ -39,10 +39,11 @@ def uptime():
 class BoardLock:
     """The lock of one model directory, held by `flock` while the context is open."""
 
-    def __init__(self, model_dir, boot=None, now=uptime):
+    def __init__(self, model_dir, boot=None, now=uptime, patience=_PATIENCE_SECONDS):
         self._path = os.path.join(model_dir, LOCK_NAME)
         self._boot = boot_id() if boot is None else boot
         self._now = now
+        self._patience = patience
         self._handle = -1
 
     def __enter__(self):
@@ -57,7 +58,7 @@ class BoardLock:
         return self
 
     def _wait(self):
-        limit = time.monotonic() + _PATIENCE_SECONDS
+        limit = time.monotonic() + self._patience
         while True:
             try:
                 fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
