@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from rkops.core.deadline import Deadline
-from rkops.core.errors import BoardOfflineError, DeadlineError, RkopsError
+from rkops.core.errors import BoardOfflineError, DeadlineError, LinkLostError, RkopsError
 from rkops.transport.adbsocket import ServerSocket
 from rkops.transport.adbwords import said_connected, server_error
 
@@ -124,7 +124,17 @@ def _features(serial: str, board: str, deadline: Deadline) -> tuple[str | None, 
 
 
 def _ask(service: str, doing: str, board: str, deadline: Deadline) -> tuple[str | None, str]:
-    """Ask the server itself: the words it refuses with, or None and its answer."""
+    """Ask the server itself: the words it refuses with, or None and its answer.
+
+    Asked again once when the server goes away meanwhile (`adb kill-server` by somebody).
+    """
+    try:
+        return _asked(service, doing, board, deadline)
+    except LinkLostError:
+        return _asked(service, doing, board, deadline)
+
+
+def _asked(service: str, doing: str, board: str, deadline: Deadline) -> tuple[str | None, str]:
     with closing(ServerSocket(board, deadline)) as link:
         words = link.request(service.encode(), doing)
         return words, link.text() if words is None else ""
