@@ -90,12 +90,13 @@ def _summary(report: DeployReport) -> str:
     parts = ", ".join(f"{counts[action]} {action}" for action in Action if counts[action])
     boards = {change.board for change in report.changes}
     bad = {change.board for change in report.changes if not change.action.good}
-    verb = "would be" if report.dry_run else "are"
-    done = f"{len(boards) - len(bad)} of {len(boards)} boards {verb} as asked"
-    if not bad:
-        done = f"all {len(boards)} boards {verb} as asked" if len(boards) > 1 else f"done: {parts}"
-        return done if done.endswith(parts) else f"{done}: {parts} ({report.seconds:.1f} s)"
-    return f"INCOMPLETE: {done}: {parts} ({report.seconds:.1f} s)"
+    state = "would be" if report.dry_run else "are"
+    head = "done"
+    if bad:
+        head = f"INCOMPLETE: {len(boards) - len(bad)} of {len(boards)} boards {state} as asked"
+    elif len(boards) > 1:
+        head = f"all {len(boards)} boards {state} as asked"
+    return f"{head}: {parts} ({report.seconds:.1f} s)"
 
 
 def _board_rows(board: BoardListing) -> Iterable[tuple[str, ...]]:
