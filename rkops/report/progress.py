@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,8 +14,9 @@ from rkops.services.changes import Change
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
+_ALL = "all boards"
 _MAX_BARS = 20
-"""More bars than a terminal has lines would flicker; further boards count in the last one."""
+"""More bars than a terminal has lines would flicker; further boards move the first one only."""
 
 
 class Watcher:
@@ -39,15 +41,16 @@ class Watcher:
 
 
 class BarWatcher(Watcher):
-    """Draws one bar per board."""
+    """Draws one bar per board, and one for all of them."""
 
     def __init__(self, bars: "Bars", boards: Sequence[str]) -> None:
         super().__init__()
         self._bars = bars
-        self._width = max(map(len, boards))
-        self._all = bars.add_task(f"{'all':<{self._width}}", total=len(boards), phase="boards")
+        self._begun: dict[tuple[str, str], float] = {}
+        width = max(map(len, (*boards, _ALL)))
+        self._all = bars.add_task(f"{_ALL:<{width}}", total=len(boards), phase="", detail="")
         self._tasks = {
-            board: bars.add_task(f"{board:<{self._width}}", total=None, phase="waiting")
+            board: bars.add_task(f"{board:<{width}}", total=None, phase="waiting", detail="")
             for board in boards[:_MAX_BARS]
         }
 
@@ -56,10 +59,9 @@ class BarWatcher(Watcher):
         task = self._tasks.get(event.board)
         if task is None:
             return
+        self._bars.update(task, phase=event.phase, detail=self._speed(event))
         if event.total:
-            self._bars.update(task, total=event.total, completed=event.done, phase=event.phase)
-        else:
-            self._bars.update(task, phase=event.phase)
+            self._bars.update(task, total=event.total, completed=event.done)
 
     def ended(self, changes: Sequence[Change]) -> None:
         """Leave the outcome in the board's line."""
@@ -67,9 +69,16 @@ class BarWatcher(Watcher):
         for change in changes:
             task = self._tasks.get(change.board)
             if task is not None:
-                size = change.size_bytes or 1
-                done = size if change.action.good else 0
-                self._bars.update(task, total=size, completed=done, phase=str(change.action))
+                done = int(change.action.good)
+                self._bars.update(task, total=1, completed=done, phase=change.action, detail="")
+
+    def _speed(self, event: Progress) -> str:
+        now = time.monotonic()
+        seconds = now - self._begun.setdefault((event.board, event.phase), now)
+        if not event.total or not seconds:
+            return ""
+        speed = f"{event.done / seconds / 1e6:.0f} MB/s"
+        return f"{size_text(event.done)} of {size_text(event.total)}, {speed}"
 
 
 def _say(line: str) -> None:
@@ -84,17 +93,17 @@ def watching(boards: Sequence[str], *, quiet: bool) -> Iterator[Watcher]:
         yield _Silent() if quiet else Watcher()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
         TextColumn("{task.fields[phase]}"),
+        TextColumn("{task.fields[detail]}"),
     )
-    with RichProgress(*columns, console=Console(stderr=True), refresh_per_second=10) as bars:
+    # The table says it all again: the bars make room for it.
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield BarWatcher(bars, boards)
 
 
