@@ -62,9 +62,9 @@ WORDS = st.sampled_from(
 )
 VALUES = st.sampled_from(["h", "~/.ssh/id", "~nobody-here/k", "2.3.2", "rk3588", "ssh", "/m"])
 TREE = st.recursive(
-    VALUES | st.text(max_size=12) | st.none(),
+    VALUES | st.text(max_size=6) | st.none(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
-    max_leaves=12,
+    max_leaves=6,
 )
 SETTINGS = settings(
     max_examples=3_400,  # three tests of the loader: 10,200 cases
@@ -94,7 +94,9 @@ def mutated(draw) -> bytes:
 
 
 BOARD = st.dictionaries(WORDS, VALUES | TREE, max_size=3).map(lambda more: {"adb": "h", **more})
-SECTION = TREE | st.dictionaries(VALUES | st.sampled_from(["b1", "b2", "rack-a"]), BOARD | TREE)
+SECTION = TREE | st.dictionaries(
+    VALUES | st.sampled_from(["b1", "b2", "rack-a"]), BOARD | TREE, max_size=3
+)
 structured = st.builds(
     lambda sections: "\n".join(f"{name}: {flow(value)}" for name, value in sections).encode(),
     st.lists(st.tuples(st.sampled_from(["boards", "groups", "defaults"]), SECTION), max_size=3),

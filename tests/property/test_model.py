@@ -19,8 +19,10 @@ TEXT = REAL[64 + GRAPH + 8 :]
 HEADS = (b"", b"RKNN", b"RKNN\0\0\0\0\x06", b"CYPTRKNN", b"PK\x03\x04", b"<html>", b"version ")
 NUMBERS = st.sampled_from([0, 1, 2**31 - 1, 2**32 - 1, 2**63, 2**64 - 1]) | st.integers(0, 2**17)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
     max_leaves=6,
 )
 KEYS = ("target_platform", "version", "network_platform", "norm_tensor", "graph", "x")
