@@ -125,8 +125,11 @@ class Pushing:
                 raise
 
         with ThreadPoolExecutor(len(parts), "rkops-push") as pool:
-            for done in [pool.submit(one, number) for number in range(len(parts))]:
-                done.result()
+            try:
+                for done in [pool.submit(one, number) for number in range(len(parts))]:
+                    done.result()
+            finally:
+                stop.set()  # Ctrl-C comes to this thread only
 
     def _join(self, parts: list[str]) -> None:
         """Append the parts, a few at a time: a full copy of the rest may not fit beside it."""
