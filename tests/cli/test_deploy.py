@@ -12,6 +12,7 @@ from rkops.agent.lock import BoardLock
 from rkops.core.exit import ExitCode
 from rkops.lab.adbd import Manner
 from tests.crash.boards import Site, leftovers, model, wire_boards
+from tests.unit.checks.profiles import healthy, wrong_soc
 
 pytestmark = pytest.mark.adb
 
@@ -161,6 +162,33 @@ def test_the_second_host_waits_for_the_first(site: Site, tmp_path: Path) -> None
     other.join()
     assert ran.code == ExitCode.OK, ran.out
     assert site.current("b1") != ""
+
+
+def test_what_will_not_run_is_refused_unless_forced(site: Site, tmp_path: Path) -> None:
+    site.endpoints["b1"].facts = healthy()
+    site.endpoints["b2"].facts = wrong_soc()
+    path = str(model(tmp_path / "m.rknn"))
+    ran = site.rkops("deploy", "--all", "--format", "json", path)
+    assert ran.code == ExitCode.CHANGE_FAILED, ran.err
+    assert [row["action"] for row in ran.rows] == ["pushed", "refused"]
+    assert "rk3568" in str(ran.rows[1]["message"])
+    assert "--force" in str(ran.rows[1]["hint"])
+    assert site.pushed_models("b2") == []
+    assert not site.model_dir("b2").exists()
+    forced = site.rkops("deploy", "--all", "--force", "--format", "json", path)
+    assert forced.code == ExitCode.OK
+    assert [row["action"] for row in forced.rows] == ["unchanged", "pushed"]
+    assert str(forced.rows[1]["message"]).startswith("forced: ")
+
+
+def test_two_deploys_at_once_both_come_through(site: Site, tmp_path: Path) -> None:
+    paths = [model(tmp_path / f"m{n}.rknn", letter=n, padding=2_000_000) for n in "12"]
+    runs = [site.start("deploy", "--all", "--name", "m", str(path)) for path in paths]
+    outs = [run.communicate(timeout=60) for run in runs]
+    assert [run.returncode for run in runs] == [ExitCode.OK, ExitCode.OK], outs
+    for board in ("b1", "b2"):
+        assert len(list((site.model_dir(board) / "m").glob("*/manifest.json"))) == 3
+        assert leftovers(site, board) == []
 
 
 def test_a_legacy_board_works_too(tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
+from rkops.agent.frames import frame
+from rkops.facts.board import BoardFacts
 from rkops.lab.adbd import Manner
+from rkops.lab.endpoint import CommandIO
 from rkops.lab.faults import Faults
 from rkops.lab.here import HereEndpoint
 from rkops.lab.wire import WireBoard, WireLab
@@ -23,11 +28,22 @@ _CLI = "from rkops.cli.app import main; main()"
 
 
 class CountingEndpoint(HereEndpoint):
-    """This machine as a board; remembers which files were pushed."""
+    """This machine as a board; remembers which files were pushed.
+
+    With `facts` a probe is answered by those; everything else is the real agent's.
+    """
 
     def __init__(self, home: Path) -> None:
         super().__init__(env={"HOME": str(home)})
         self.pushed: list[str] = []
+        self.facts: BoardFacts | None = None
+
+    async def run(self, command: str, io: CommandIO, *, pty: bool) -> int:
+        if self.facts is None or " probe " not in command:
+            return await super().run(command, io, pty=pty)
+        result = frame("result", msgspec.to_builtins(self.facts))
+        await io.out(b"@rkops-id \n" + result + frame("end", 1))
+        return 0
 
     def open_write(self, path: str, mode: int) -> BinaryIO:
         self.pushed.append(path)
