@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from rkops.checks.finding import Finding
-from rkops.core.outcome import Status
+from rkops.core.outcome import Severity, Status
 from rkops.report.columns import Line, Span, padded
 from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport
 
@@ -19,6 +21,8 @@ _VERSIONS = ("runtime", "server", "driver", "lite")
 _WIDTHS = (8, 7, 7, 7, 7)
 """SoC, runtime, server, driver, lite: wide enough for what Rockchip writes (2.0.0b0)."""
 _LABEL = 9
+_NAMED = 5
+"""How many boards are named before the rest is counted."""
 _INDENT = "  "
 _DEEP = " " * (len(_INDENT) + _LABEL)
 
@@ -29,6 +33,8 @@ class DoctorLines:
     def __init__(self, names: Sequence[str], *, everything: bool = False) -> None:
         self._name_width = max([len("BOARD"), *(len(name) for name in names)])
         self._everything = everything
+        self._informs = everything or len(names) == 1
+        """Informations stand below their board only where there is one; else they are counted."""
 
     def header(self) -> Line:
         """Return the heading of the columns."""
@@ -51,7 +57,9 @@ class DoctorLines:
             shown = [f for f in findings if self._everything or f.status != Status.PASS]
             if [f for f in shown if self._everything or f.status != Status.SKIP]:
                 yield (Span(title, "bold"),)
-                yield from self._findings(shown, name_boards=True)
+                yield from self._findings(merged(shown))
+        if not self._informs:
+            yield from _informations(report.findings)
         for note in report.notes:
             yield (Span("note: ", "yellow"), Span(note))
         yield ()
@@ -61,29 +69,69 @@ class DoctorLines:
     def _widths(self) -> tuple[int, ...]:
         return (self._name_width, *_WIDTHS)
 
-    def _findings(
-        self, findings: Sequence[Finding], *, name_boards: bool = False
-    ) -> Iterator[Line]:
+    def _findings(self, findings: Sequence[Finding]) -> Iterator[Line]:
         for finding in sorted(findings, key=_gravity):
+            if _is_information(finding) and not self._informs:
+                continue
             if finding.status in {Status.FAIL, Status.CRASH} or self._everything:
-                yield from self._finding(finding, name_boards=name_boards)
+                yield from self._finding(finding)
         if not self._everything:
             yield from _skips(findings)
 
-    def _finding(self, finding: Finding, *, name_boards: bool) -> Iterator[Line]:
+    def _finding(self, finding: Finding) -> Iterator[Line]:
         kind = finding.severity if finding.failed else finding.status
-        board = f"{finding.board}: " if name_boards and finding.board else ""
         yield (
             Span(_INDENT),
             Span(f"{kind:<{_LABEL}}", _STYLES[kind]),
             Span(f"{finding.code}  ", "bold"),
-            Span(f"{board}{finding.message}"),
+            Span(finding.message),
         )
         # An information is no call to act; --show all and --explain say what one could do.
         if finding.hint and (kind != "info" or self._everything):
             yield (Span(f"{_DEEP}try: ", "dim"), Span(finding.hint))
         if kind != "info" or self._everything:
             yield from ((Span(f"{_DEEP}  $ {c}", "green"),) for c in finding.commands)
+
+
+def merged(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings with the boards named in the message, those that say the same as one."""
+    boards: dict[Finding, list[str]] = {}
+    for finding in findings:
+        boards.setdefault(msgspec.structs.replace(finding, board=""), []).append(finding.board)
+    return [
+        msgspec.structs.replace(finding, message=f"{_named(names)}{finding.message}")
+        for finding, names in boards.items()
+    ]
+
+
+def _named(boards: Sequence[str]) -> str:
+    named = [board for board in boards if board]
+    if not named:
+        return ""
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"{', '.join(named[:_NAMED])}{more}: "
+
+
+def _is_information(finding: Finding) -> bool:
+    return finding.failed and finding.level == Severity.INFO
+
+
+def _informations(findings: Sequence[Finding]) -> Iterator[Line]:
+    """Yield one line per code that only informs: on how many boards, and what it is about."""
+    boards: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        if _is_information(finding):
+            key = (finding.code, finding.title)
+            boards[key] = boards.get(key, 0) + 1
+    if boards:
+        yield (Span("for information (one board, or --show all, tells more)", "bold"),)
+    for (code, title), number in sorted(boards.items()):
+        yield (
+            Span(_INDENT),
+            Span(f"{'info':<{_LABEL}}", _STYLES["info"]),
+            Span(f"{code}  ", "bold"),
+            Span(f"{title}: not on {_many(number, 'board')}"),
+        )
 
 
 def verdict(line: BoardLine) -> tuple[Span, ...]:

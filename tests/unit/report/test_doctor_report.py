@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
 import rkops.report
@@ -14,7 +15,7 @@ from rkops.core.exit import ExitCode
 from rkops.core.outcome import Outcome, Severity
 from rkops.report.columns import plain, plain_table
 from rkops.report.doctor_json import doctor_json
-from rkops.report.doctor_lines import DoctorLines
+from rkops.report.doctor_lines import DoctorLines, merged
 from rkops.services.doctor_report import BoardReport
 from tests.unit.checks.profiles import changed, healthy, no_dmc, subject, unknown, version_mix
 from tests.unit.report.builders import answered, lost, sample, twins, whole
@@ -135,3 +136,19 @@ def test_a_lost_board_says_why() -> None:
     text = board_text(lost("gone", BoardUnreachableError("no answer from 127.0.0.1")))
     assert text.splitlines()[0].endswith(" lost")
     assert "RKC101  no answer from 127.0.0.1" in text
+
+
+def test_among_several_boards_informations_are_counted_not_repeated() -> None:
+    boards = [answered(name, no_dmc()) for name in ("one", "two")]
+    lines = DoctorLines(["one", "two"])
+    told = [plain(line) for board in boards for line in lines.board(board)]
+    assert not any("RKT101" in line for line in told)
+    (line,) = [plain(x) for x in lines.end(whole(*boards)) if "RKT101" in plain(x)]
+    assert line.endswith("not on 2 boards")
+
+
+def test_findings_that_say_the_same_are_one() -> None:
+    (warning,) = [f for f in answered("b0", version_mix()).findings if f.code == "RKN121"]
+    same = [msgspec.structs.replace(warning, board=f"b{n}") for n in range(7)]
+    (one,) = merged(same)
+    assert one.message == f"b0, b1, b2, b3, b4 and 2 more: {warning.message}"
