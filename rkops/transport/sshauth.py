@@ -72,6 +72,7 @@ class Login:
         self._user = user
         self._place = place
         self._tried: list[str] = []
+        self._agent: Agent | None = None
 
     def authenticate(self, transport: Transport) -> None:
         """Log in, or say what was tried.
@@ -79,8 +80,12 @@ class Login:
         Raises:
             AuthFailedError: nothing was accepted.
         """
-        if self._by_key(transport):
-            return
+        try:
+            if self._by_key(transport):
+                return
+        finally:
+            if self._agent:
+                self._agent.close()
         if given := _given_password(self._board):
             self._tried.append(f"the password of {given[0]}")
             if self._by_password(transport, given[1]):
@@ -112,7 +117,7 @@ class Login:
         return True
 
     def _keys(self) -> Iterator[tuple[str, PKey]]:
-        agent = {key.asbytes(): key for key in Agent().get_keys()} if self._settings.agent else {}
+        agent = self._held()
         for path in self._settings.keys:
             if held := agent.pop(_public_blob(path), None):
                 yield f"{path} of the agent", held
@@ -123,6 +128,13 @@ class Login:
         if not self._settings.only_these:
             for key in agent.values():
                 yield "a key of the agent", key
+
+    def _held(self) -> dict[bytes, PKey]:
+        """The agent's keys, by their public part."""
+        if not self._settings.agent:
+            return {}
+        self._agent = Agent()
+        return {key.asbytes(): key for key in self._agent.get_keys()}
 
     def _refused(self) -> AuthFailedError:
         tried = ", ".join(self._tried) or "nothing: no key, no agent, no password"

@@ -73,16 +73,26 @@ def _included(patterns: str, parent: Path) -> list[Path]:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(home: str) -> "SSHConfig":
+def _text(home: str) -> str:
+    return _expanded(Path(home, ".ssh", "config"), 0) + "Host *\n" + _expanded(_SYSTEM, 0)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(first: str, rest: str) -> "SSHConfig":
     from paramiko import SSHConfig
 
-    user = Path(home, ".ssh", "config")
-    return SSHConfig.from_text(_expanded(user, 0) + "Host *\n" + _expanded(_SYSTEM, 0))
+    return SSHConfig.from_text(first + rest)
 
 
-def user_config() -> "SSHConfig":
-    """Return the user's and the system's configuration, read once."""
-    return _load(str(Path.home()))
+def config_for(address: SshAddress) -> "SSHConfig":
+    """Return the user's and the system's configuration, behind what the address itself says.
+
+    The first value counts in these files, and a ProxyCommand is to see the address's port.
+    """
+    first = f"Host {address.host}\n"
+    first += f"Port {address.port}\n" if address.port else ""
+    first += f"User {address.user}\n" if address.user else ""
+    return _parsed(first + "Host *\n", _text(str(Path.home())))
 
 
 def settings_for(host: str, port: int, options: Options, key: str | None) -> SshSettings:
@@ -93,7 +103,7 @@ def settings_for(host: str, port: int, options: Options, key: str | None) -> Ssh
         return value if isinstance(value, str) else default
 
     home = Path.home() / ".ssh"
-    files = word("userknownhostsfile", f"{home}/known_hosts {home}/known_hosts2")
+    mine = word("userknownhostsfile", f"{home}/known_hosts {home}/known_hosts2")
     system = word("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
     strict = word("stricthostkeychecking", "ask").lower()
     return SshSettings(
@@ -102,7 +112,7 @@ def settings_for(host: str, port: int, options: Options, key: str | None) -> Ssh
         keys=_key_files(options.get("identityfile", []), key, home),
         only_these=word("identitiesonly", "no").lower() == "yes",
         agent=word("identityagent", "") != "none",
-        known_files=tuple(Path(name).expanduser() for name in shlex.split(f"{files} {system}")),
+        known_files=(*_paths(mine), *_paths(system)),
         accept_new=strict in ("accept-new", "no", "off")
         or os.environ.get("RKOPS_SSH_ACCEPT_NEW", "") == "1",
     )
@@ -116,9 +126,17 @@ def _key_files(identity: str | list[str], key: str | None, home: Path) -> tuple[
     return tuple(path for path in paths if path.is_file())
 
 
+def _paths(names: str) -> tuple[Path, ...]:
+    """Several files, or one with spaces in its name: paramiko has dropped the quotes."""
+    whole = Path(names).expanduser()
+    if whole.exists():
+        return (whole,)
+    return tuple(Path(name).expanduser() for name in names.split())
+
+
 def tcp_address(address: SshAddress) -> tuple[str, int] | None:
     """Return where sshd listens once the configuration is applied; None behind a proxy."""
-    found = user_config().lookup(address.host)
+    found = config_for(address).lookup(address.host)
     if found.get("proxyjump") or found.get("proxycommand"):
         return None
-    return found["hostname"], address.port or int(found.get("port", "22"))
+    return found["hostname"], int(found.get("port", "22"))

@@ -16,11 +16,11 @@ from rkops.core.deadline import Deadline
 from rkops.core.errors import DeadlineError, LinkLostError, TransportError
 from rkops.transport.base import SshAddress
 from rkops.transport.sshauth import Login
-from rkops.transport.sshconfig import SshSettings, settings_for, user_config
+from rkops.transport.sshconfig import SshSettings, config_for, settings_for
 from rkops.transport.sshfuse import fused
 from rkops.transport.sshhostkey import HostKeys
 from rkops.transport.sshknown import known_keys
-from rkops.transport.sshtcp import connect_tcp
+from rkops.transport.sshtcp import connect_command, connect_tcp, shut
 
 _FOREVER = 86400
 _WINDOW = 4 << 20  # one gigabit at 30 ms of round trip
@@ -31,10 +31,17 @@ class SshLink:
     """One login on one board, and what lies between."""
 
     def __init__(self, address: SshAddress, *, board: str) -> None:
-        config = fabric.Config(ssh_config=user_config(), lazy=True)
-        self._target = fabric.Connection(
-            address.host, user=address.user, port=address.port, config=config
-        )
+        try:
+            config = fabric.Config(ssh_config=config_for(address), lazy=True)
+            self._target = fabric.Connection(
+                address.host, user=address.user, port=address.port, config=config
+            )
+        except (paramiko.SSHException, ValueError, KeyError) as exc:
+            raise TransportError(
+                f"the SSH configuration cannot be used for {address.host}: {exc}",
+                board=board,
+                hint=f"what OpenSSH makes of it: ssh -G {address.host}",
+            ) from exc
         self._key = address.key
         self._board = board
         self._sockets: list[Callable[[], None]] = []
@@ -92,11 +99,11 @@ class SshLink:
                 "direct-tcpip", (hop.host, hop.port), ("", 0), timeout=deadline.remaining
             )
         if hop.gateway:
-            command = hop.open_gateway()
-            self._sockets.append(command.close)
-            return command
+            sock, stop = connect_command(hop.gateway)
+            self._sockets.append(stop)
+            return sock
         sock = connect_tcp((hop.host, hop.port), board=self._board, deadline=deadline)
-        self._sockets.append(lambda: _shut(sock))
+        self._sockets.append(lambda: shut(sock))
         return sock
 
     def _why(self, exc: Exception, *, late: bool) -> TransportError:
@@ -115,21 +122,15 @@ class SshLink:
 
     def cut(self) -> None:
         """Break the connection at its lowest level, so that nobody waits on it any more."""
-        for shut in tuple(self._sockets):
+        for end in tuple(self._sockets):
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-                shut()
+                end()
 
     def close(self) -> None:
         """Log out. Never raises."""
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self._target.close()
         self.cut()
-
-
-def _shut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()
 
 
 class _Factory:

@@ -1,12 +1,17 @@
-"""The TCP connection under SSH, made by us: with a deadline, and without Nagle's delay."""
+"""What is under SSH, made by us: a TCP connection with a deadline, or a ProxyCommand."""
 
+import contextlib
 import errno
 import queue
 import socket
+import subprocess
 import threading
+from collections.abc import Callable
 
 from rkops.core.deadline import Deadline
 from rkops.transport.names import Target, Where, connect_error, numeric
+
+_STOP_SECONDS = 1.0
 
 
 def connect_tcp(where: Where, *, board: str, deadline: Deadline) -> socket.socket:
@@ -29,6 +34,36 @@ def connect_tcp(where: Where, *, board: str, deadline: Deadline) -> socket.socke
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
     raise connect_error(where, failure, board=board)
+
+
+def connect_command(command: str) -> tuple[socket.socket, Callable[[], None]]:
+    """Return a socket whose other end is a ProxyCommand, and what ends the command.
+
+    paramiko's own class polls, and spins when the command has ended.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        # As OpenSSH starts it: by a shell, in whose place it runs (ssh_config(5)).
+        line = ["/bin/sh", "-c", f"exec {command}"]
+        process = subprocess.Popen(line, stdin=theirs.fileno(), stdout=theirs.fileno())
+
+    def stop() -> None:
+        shut(ours)
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    return ours, stop
+
+
+def shut(sock: socket.socket) -> None:
+    """Close a socket so that a thread that waits on it wakes."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 def _targets(where: Where, deadline: Deadline) -> list[Target]:
