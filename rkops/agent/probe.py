@@ -78,7 +78,7 @@ def probe(request: dict, out) -> dict:
         "clocks": clocks.gather(tree),
         "thermal": clocks.thermal(tree),
         "memory": space.memory(tree),
-        "storage": space.storage(tree, model_dir, me),
+        "storage": space.storage(tree, model_dir, me, min(3.0, _budget(request) / 4)),
     }
     parts = {}
     if elevation is not None:

@@ -6,8 +6,6 @@ from rkops.agent.accounts import may
 from rkops.agent.fact import absent, look, present, unknown
 
 _MEMINFO = "/proc/meminfo"
-HASH_SECONDS = 3.0
-"""Of a probe, for models whose stat changed since their hash was last taken."""
 
 
 def memory(tree) -> dict:
@@ -45,18 +43,21 @@ def _free(tree, path: str) -> dict:
     return present(status.f_bavail * status.f_frsize, "statvfs " + path)
 
 
-def _models(tree, path: str) -> dict:
+def _models(tree, path: str, seconds: float) -> dict:
     if not tree.is_dir(path):
         return absent(path)
     os.listdir(tree.at(path))
     # Here, since it needs hashlib: OpenSSL takes an emulated or slow board long to load.
     from rkops.agent.shelf import list_models
 
-    return present(list_models(tree.at(path), HASH_SECONDS), path)
+    return present(list_models(tree.at(path), seconds), path)
 
 
-def storage(tree, model_dir: str, account) -> dict:
-    """Return the Storage of facts/board.py: what the session's account can do there."""
+def storage(tree, model_dir: str, account, seconds: float = 3.0) -> dict:
+    """Return the Storage of facts/board.py: what the session's account can do there.
+
+    `seconds` is for hashing the models whose stat changed since that was last done.
+    """
     nearest = model_dir
     while nearest != "/" and not tree.is_dir(nearest):
         nearest = os.path.dirname(nearest.rstrip("/")) or "/"
@@ -76,5 +77,5 @@ def storage(tree, model_dir: str, account) -> dict:
         "writable": writable,
         "read_only": read_only,
         "free_bytes": look(nearest, _free, tree, nearest),
-        "models": look(model_dir, _models, tree, model_dir),
+        "models": look(model_dir, _models, tree, model_dir, seconds),
     }
