@@ -104,6 +104,8 @@ def doctor(
     """Examine boards and say how to fix what is wrong. Changes nothing on a board.
 
     Exit code: 0 fine, 1 findings (see --fail-on), 3 a board gave no answer.
+
+    Example: rkops doctor tag:lab '!board3' --skip RKX --fail-on warning
     """
     from rkops.checks.profile import Profile, read_profile
     from rkops.checks.select import select_checks

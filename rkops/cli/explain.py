@@ -23,6 +23,8 @@ def explain(what: WhatArg, form: FormatOpt = Format.TABLE) -> None:
     """Explain a check's code, or the error messages in a log.
 
     Exit code: 0 explained, 1 nothing known about it.
+
+    Example: rkops explain RKP111, or: rkops explain - < convert.log
     """
     from rkops.core.exit import ExitCode
     from rkops.report.explain import check_text, error_text, errors_json

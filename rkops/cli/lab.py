@@ -36,7 +36,10 @@ def _up(
 
 
 def _ls(form: FormatOpt = Format.TABLE) -> None:
-    """List the boards of the running lab."""
+    """List the boards of the running lab.
+
+    Example: rkops lab ls --format json
+    """
     from rkops.lab.client import lab_rows
     from rkops.lab.state import lab_dir
 
@@ -58,7 +61,10 @@ def _ls(form: FormatOpt = Format.TABLE) -> None:
 
 
 def _down() -> None:
-    """End the lab: nothing of it runs or is mounted afterwards."""
+    """End the lab: nothing of it runs or is mounted afterwards.
+
+    Example: rkops lab down
+    """
     from rkops.lab.client import lab_down
     from rkops.lab.state import lab_dir
 
@@ -69,7 +75,10 @@ def _exec(
     board: BoardArg,
     command: Annotated[list[str], typer.Argument(metavar="CMD...", help="What to run.")],
 ) -> None:
-    """Run a command on a board as root, behind rkops' back."""
+    """Run a command on a board as root, behind rkops' back.
+
+    Example: rkops lab exec healthy -- pkill rknn_server
+    """
     from rkops.lab.client import find_inside
     from rkops.lab.enter import run_inside
     from rkops.lab.state import lab_dir
@@ -85,7 +94,10 @@ def _fault(
     board: BoardArg,
     fault: Annotated[str, typer.Argument(metavar="FAULT[=VALUE]", help="See docs/lab.md.")],
 ) -> None:
-    """Make a board misbehave; `none` makes it good again, FAULT=off takes one back."""
+    """Make a board misbehave; `none` makes it good again, FAULT=off takes one back.
+
+    Example: rkops lab fault healthy delay-seconds=0.3
+    """
     from rkops.lab.boardfaults import apply_fault
     from rkops.lab.state import lab_dir
 
