@@ -56,7 +56,7 @@ case ":$x:" in *":$1:"*)return 1;;esac
 mkdir -p -m 700 "$1" 2>/dev/null
 [ -O "$1" ]&&[ ! -L "$1" ]&&[ -w "$1" ]&&chmod 700 "$1" 2>/dev/null||return 1
 set -- $(df -Pk "$1" 2>/dev/null|tail -n 1) 9999 9999 9999 9999
-[ "$4" -gt 400 ] 2>/dev/null;}
+[ "$4" -gt 400 ] 2>/dev/null||{ rmdir "$1" 2>/dev/null;return 1;};}
 h=${HOME:-/}/.cache/rkops;d=$h
 [ -z "$f" ]&&t "$d"||{ u=rkops-$(id -u)
 set -- "$h" /dev/shm/$u /run/$u /tmp/$u /data/local/tmp/$u
