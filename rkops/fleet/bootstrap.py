@@ -52,7 +52,7 @@ x="%(skip)s";m="%(pushed)s";[ "$m" ]&&mv -f "$m" "${m%%/*}/$a"
 f=%(fresh)s
 t(){ [ -f "$1/$a" ]&&[ -O "$1" ]&&[ ! -L "$1" ];}
 o(){ case $1 in //*|"")return 1;;esac
-case ":$x:" in *":$1:"*)return 1;;esac
+case ":$x:" in *":$1:"*)rm -f "$1"/.push-*;rmdir "$1" 2>/dev/null;return 1;;esac
 mkdir -p -m 700 "$1" 2>/dev/null
 [ -O "$1" ]&&[ ! -L "$1" ]&&[ -w "$1" ]&&chmod 700 "$1" 2>/dev/null||return 1
 set -- $(df -Pk "$1" 2>/dev/null|tail -n 1) 9999 9999 9999 9999
