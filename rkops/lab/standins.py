@@ -15,6 +15,8 @@ SERVER_PATH = "/usr/bin/rknn_server"
 LOOP_PATH = "/usr/bin/start_rknn.sh"
 INIT_PATH = "/etc/init.d/rknn_server"
 _RUN_SERVER = f"LD_PRELOAD=librknnrt.so {SERVER_PATH} infinity"
+# By its command line: by name, pkill -x would end the init script too, which has the same.
+_STOP_SERVER = f"pkill -f '^{SERVER_PATH} '"
 
 
 def runtime_library(machine: str, version: str) -> bytes:
@@ -40,8 +42,8 @@ def server_files(profile: Profile) -> dict[str, str]:
                 f"#!/bin/sh\n# {MARK}\n### BEGIN INIT INFO\n# Provides: rknn_server\n"
                 '### END INIT INFO\ncase "$1" in\n'
                 f"start) {_RUN_SERVER} </dev/null >/dev/null 2>&1 & ;;\n"
-                "stop) pkill -x rknn_server ;;\n"
-                "restart) pkill -x rknn_server; exec $0 start ;;\nesac\n"
+                f"stop) {_STOP_SERVER} ;;\n"
+                f"restart) {_STOP_SERVER}; exec $0 start ;;\nesac\n"
             )
         }
     return {}
