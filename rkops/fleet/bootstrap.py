@@ -53,7 +53,8 @@ f=%(fresh)s
 t(){ [ -f "$1/$a" ]&&[ -O "$1" ]&&[ ! -L "$1" ];}
 o(){ case $1 in //*|"")return 1;;esac
 case ":$x:" in *":$1:"*)rm -f "$1"/.push-*;rmdir "$1" 2>/dev/null;return 1;;esac
-mkdir -p -m 700 "$1" 2>/dev/null
+[ "$1" = "$h" ]&&mkdir -p "${1%%/*}" 2>/dev/null
+mkdir -m 700 "$1" 2>/dev/null
 [ -O "$1" ]&&[ ! -L "$1" ]&&[ -w "$1" ]&&chmod 700 "$1" 2>/dev/null||return 1
 set -- $(df -Pk "$1" 2>/dev/null|tail -n 1) 9999 9999 9999 9999
 [ "$4" -gt 400 ] 2>/dev/null||{ rmdir "$1" 2>/dev/null;return 1;};}

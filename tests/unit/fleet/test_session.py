@@ -26,7 +26,7 @@ from rkops.fleet import bootstrap, pack
 from rkops.fleet.session import AgentSession
 from rkops.transport.base import ByteProgress, CommandResult, PushReport, no_progress
 
-TOOLS = "sh tr id df tail mkdir mv rm grep dd ls readlink uname date head cut chmod"
+TOOLS = "sh tr id df tail mkdir mv rm rmdir grep dd ls readlink uname date head cut chmod"
 
 
 class ShellBoard:
