@@ -59,7 +59,10 @@ def _glibc(tree) -> dict:
 
 def _kernel(tree) -> dict:
     if tree.live:
-        return present(os.uname().release, "uname")
+        # proc(5): the same text; a simulated board has its own here, uname(2) cannot be another
+        return first(
+            [tree.fact("/proc/sys/kernel/osrelease"), present(os.uname().release, "uname")], "uname"
+        )
     names = tree.names("/lib/modules") or tree.names("/usr/lib/modules")
     return present(names[-1], "/lib/modules") if names else absent("/lib/modules")
 
@@ -80,7 +83,7 @@ def gather(tree) -> dict:
         ),
         "model": first([tree.fact(base + "/model") for base in _DT], _DT[0] + "/model"),
         "os": look("/etc/os-release", _os_name, tree),
-        "kernel": look("uname", _kernel, tree),
+        "kernel": look("osrelease", _kernel, tree),
         "arch": os.uname().machine if tree.live else user_land(tree),
         "glibc": look("confstr", _glibc, tree),
         "init": look("/proc/1/comm", _init, tree),
