@@ -55,6 +55,10 @@ class Switched(Struct, frozen=True):
     changed: bool = False
 
 
+class _Aborted(Struct, frozen=True):
+    removed: tuple[str, ...] = ()
+
+
 class _Listed(Struct, frozen=True):
     models: tuple[DeployedModel, ...]
 
@@ -110,13 +114,16 @@ class BoardModels:
         self._session.call("release-renew", self._request(name), deadline=deadline)
 
     def abort(self, name: str, deadline: Deadline) -> None:
-        """Remove what was pushed and give the lock back."""
-        self._session.call("release-abort", self._request(name), deadline=deadline)
+        """Remove what was pushed and give the lock back.
 
-    def models(self) -> tuple[DeployedModel, ...]:
-        """Return every model on the board with its releases and their states."""
-        request = {"model_dir": self.contact.board.model_dir}
-        return self._call("release-list", request, _Listed, self.contact.deadline).models
+        adbd makes the missing directory of a file it is sent (AOSP adb, file_sync_service), so
+        streams that are still dying may bring it back: look again until nothing came.
+        """
+        request = self._request(name)
+        while self._call("release-abort", request, _Aborted, deadline).removed:
+            if deadline.remaining < _SPARE_SECONDS:
+                return
+            deadline.pause(_ASK_AGAIN_SECONDS)
 
     def _locked(self, verb: str, name: str, kind: type[S], allowance: float, **more: object) -> S:
         """Call a verb that takes the lock; wait for its owner within the board's time."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -163,10 +162,3 @@ def leftovers(site: Site, board: str) -> Sequence[str]:
         for path in site.model_dir(board).glob("*/.*")
         if path.name != ".history"
     )
-
-
-def interrupt(process: subprocess.Popen[str]) -> int:
-    """Send Ctrl-C and return the exit code."""
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=15)
-    return process.returncode

@@ -1,5 +1,6 @@
 """The host dies, is interrupted, or the link breaks: at any stage `current` stays whole."""
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from rkops.agent import shelf
 from rkops.core.exit import ExitCode
 from rkops.lab.adbd import Manner
-from tests.crash.boards import Site, interrupt, leftovers, model, wire_boards
+from tests.crash.boards import Site, leftovers, model, wire_boards
 
 pytestmark = pytest.mark.adb
 _PADDING = 4_000_000
@@ -89,7 +90,11 @@ def test_ctrl_c_cleans_up(site: Site, tmp_path: Path) -> None:
     process = site.start("deploy", "--all", str(_model(tmp_path, "B")))
     _wait_for_push(site)
     started = time.monotonic()
-    assert interrupt(process) == ExitCode.INTERRUPTED
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)  # hung up by now; what follows is the cleaning
+    site.faults["b1"].clear()
+    process.communicate(timeout=15)
+    assert process.returncode == ExitCode.INTERRUPTED
     assert time.monotonic() - started < 10
     assert leftovers(site, "b1") == []
     assert site.current("b1") == old
