@@ -10,6 +10,7 @@ from rkops.core.exit import ExitCode
 from rkops.core.outcome import Severity, Status
 
 SCHEMA = "rkops.doctor/1"
+_QUIET = frozenset((Status.PASS.value, Status.SKIP.value))
 
 
 class Counts(Struct, frozen=True):
@@ -85,10 +86,10 @@ class DoctorReport(Struct, frozen=True):
         """Return the exit code: incomplete over broken checks over findings over fine."""
         if self.lost:
             return ExitCode.UNREACHABLE
-        everything = (*self.findings, *self.host)
-        if any(finding.status == Status.CRASH for finding in everything):
+        telling = [f for f in (*self.findings, *self.host) if f.status not in _QUIET]
+        if any(finding.status == Status.CRASH for finding in telling):
             return ExitCode.INTERNAL
-        if any(finding.failed and finding.level >= fail_on for finding in everything):
+        if any(finding.level >= fail_on for finding in telling):
             return ExitCode.FINDINGS
         return ExitCode.OK
 
