@@ -125,6 +125,11 @@ class BoardModels:
                 return
             deadline.pause(_ASK_AGAIN_SECONDS)
 
+    def models(self) -> tuple[DeployedModel, ...]:
+        """Return every model on the board with its releases and their states."""
+        request = {"model_dir": self.contact.board.model_dir}
+        return self._call("release-list", request, _Listed, self.contact.deadline).models
+
     def _locked(self, verb: str, name: str, kind: type[S], allowance: float, **more: object) -> S:
         """Call a verb that takes the lock; wait for its owner within the board's time."""
         waiting = self.contact.renew(self.timeout_seconds)
