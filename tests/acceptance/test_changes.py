@@ -1,4 +1,4 @@
-"""A healthy board is changed behind rkops' back: doctor says exactly what, and falls silent again."""
+"""A board is changed behind rkops' back: doctor says exactly what, and is silent when undone."""
 
 import pytest
 
@@ -11,6 +11,7 @@ LIBRARY = "/usr/lib/librknnrt.so"
 DRIVER = "/sys/kernel/debug/rknpu/version"
 RELEASE = f"/opt/rkops/models/{MODEL.stem}/current/{MODEL.name}"
 RESTART = "/etc/init.d/rknn_server restart"
+THEIRS = "/home/firefly/lib"
 PTH = "/usr/local/lib/python3.11/dist-packages/mine.pth"
 OLDER = f"sed s/2[.]3[.]2/1.6.0/ {LIBRARY} >"
 
@@ -70,9 +71,9 @@ CHANGES = {
         f"mv /root/kept /usr/bin/rknn_server; {RESTART}",
     ),
     "a .pth into a user's directory": (
-        f"mkdir -p /home/firefly/lib; chown firefly /home/firefly/lib; echo /home/firefly/lib >{PTH}",
+        f"mkdir {THEIRS}; chown firefly {THEIRS}; echo {THEIRS} > {PTH}",
         {"RKX120"},
-        f"rm {PTH}; rmdir /home/firefly/lib",
+        f"rm {PTH}; rmdir {THEIRS}",
     ),
     "a damaged model": (
         f"cp -p {RELEASE} /root/kept; printf X | dd of={RELEASE} bs=1 seek=9000 conv=notrunc",
