@@ -25,7 +25,8 @@ class Run:
 def run(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Run:
     """Run a command to its end, its output kept."""
     surroundings = {**os.environ, **(env or {})}
-    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)  # users have compiled modules
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):  # not what users have
+        surroundings.pop(name, None)
     started = time.perf_counter()
     process = subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=surroundings

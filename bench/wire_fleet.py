@@ -1,12 +1,15 @@
 """A process of wire boards for the benches: replies of a real probe, no thinking time.
 
-    python bench/wire_fleet.py --boards 200 --port 5555 FACTS.json
+    python bench/wire_fleet.py --boards 200 --port 5555 [--fact 0.005 --probe 0.03] FACTS.json
 
 FACTS.json is what one board's probe said; each board gets an identity of its own, every tenth an
-old driver. Prints `ready` once all answer, and ends with its stdin: nothing outlives a bench.
+old driver. `--fact` and `--probe` are the seconds a board takes for one fact and for a whole probe,
+without using this machine's CPU; 0 is an instant board. Prints `ready` once all answer, and ends
+with its stdin: nothing outlives a bench.
 """
 
 import argparse
+import asyncio
 import base64
 import json
 import sys
@@ -14,6 +17,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from rkops.lab.endpoint import CommandIO
 from rkops.lab.replay import ReplayEndpoint
 from rkops.lab.wire import WireBoard, WireLab
 from rkops.transport.base import AdbAddress
@@ -31,6 +35,22 @@ SINGLE_FACTS = (
     "python3 --version",
 )
 """Ten facts that a script asks for one by one."""
+PROBE = "@rkops-id"
+"""What every question of rkops to its agent holds."""
+
+
+class TimedEndpoint(ReplayEndpoint):
+    """A recorded board that takes its time: the longer one for a probe."""
+
+    def __init__(self, reply: bytes, fact_seconds: float, probe_seconds: float) -> None:
+        super().__init__({PROBE: reply, **dict.fromkeys(SINGLE_FACTS, b"recorded answer\n")})
+        self._fact, self._probe = fact_seconds, probe_seconds
+
+    async def run(self, command: str, io: CommandIO, *, pty: bool) -> int:
+        """Think, then answer."""
+        if seconds := self._probe if PROBE in command else self._fact:
+            await asyncio.sleep(seconds)
+        return await super().run(command, io, pty=pty)
 
 
 def address_of(number: int, port: int) -> AdbAddress:
@@ -62,13 +82,14 @@ def main() -> None:
     parser.add_argument("facts", type=Path)
     parser.add_argument("--boards", type=int, default=200)
     parser.add_argument("--port", type=int, default=5555)
+    parser.add_argument("--fact", type=float, default=0.0)
+    parser.add_argument("--probe", type=float, default=0.0)
     options = parser.parse_args()
     facts = json.loads(options.facts.read_bytes())
-    single = dict.fromkeys(SINGLE_FACTS, b"recorded answer\n")
     boards = [
         WireBoard(
             f"w{number}",
-            ReplayEndpoint({"@rkops-id": reply_of(number, facts), **single}),
+            TimedEndpoint(reply_of(number, facts), options.fact, options.probe),
             address=address_of(number, options.port),
         )
         for number in range(1, options.boards + 1)
