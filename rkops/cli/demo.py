@@ -28,9 +28,9 @@ def demo(
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the boards running.")] = False,
 ) -> None:
-    """Show the whole tool on simulated boards; nothing of yours is touched.
+    """Show the whole tool on simulated boards.
 
-    Boards come up, are judged, get a model, get a newer one, and go back.
+    Nothing of yours is touched. Boards come up, are judged, get a model, get a newer one, and go back.
 
     Example: rkops demo --boards 3
     """

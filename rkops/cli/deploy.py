@@ -92,10 +92,12 @@ def deploy(
     form: FormatOpt = Format.TABLE,
     inventory: InventoryOpt = None,
 ) -> None:
-    """Bring models to boards: verified by hash, switched in one step, with a way back.
+    """Bring models to boards, and take them back.
 
-    Applications open MODEL_DIR/NAME/current/NAME.rknn. A board that has the release already is
+    Verified by hash, switched in one step. Applications open MODEL_DIR/NAME/current/NAME.rknn. A board that has the release already is
     sent nothing. Interrupted at any moment, current is the old or the new model, whole.
+
+    Example: rkops deploy --all yolov8n.rknn, and back: rkops deploy --all --rollback --name yolov8n
     """
     _refuse_mixtures(models, listing=listing, back=rollback or bool(to), name=name, force=force)
     from rkops.fleet.inventory import load_inventory

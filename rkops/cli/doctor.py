@@ -101,7 +101,9 @@ def doctor(
     listing: ListOpt = False,
     explain: ExplainOpt = None,
 ) -> None:
-    """Examine boards and say how to fix what is wrong. Changes nothing on a board.
+    """Say what is wrong with boards, and how to fix it.
+
+    Changes nothing on a board.
 
     Exit code: 0 fine, 1 findings (see --fail-on), 3 a board gave no answer.
 

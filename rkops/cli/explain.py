@@ -20,7 +20,9 @@ WhatArg = Annotated[
 
 
 def explain(what: WhatArg, form: FormatOpt = Format.TABLE) -> None:
-    """Explain a check's code, or the error messages in a log.
+    """Explain a check's code or a known error.
+
+    WHAT is a code, an error message, or - to read a log.
 
     Exit code: 0 explained, 1 nothing known about it.
 
