@@ -89,11 +89,15 @@ class _Receiving:
     async def run(self, target: str) -> None:
         """Take a file; `target` is `PATH,MODE` with the mode in decimal."""
         path, _, mode = target.rpartition(",")
+        begun = whole = False
         try:
             await self._open(path, int(mode or "420") & 0o777)
+            begun = self._file is not None
             whole = await self._take()
         finally:
             self._close()
+            if begun and not whole:  # adbd does: `abort: if (do_unlink) adb_unlink(path)`
+                await _shell(self._endpoint, f"rm -f -- {shlex.quote(path)}")
         if whole:
             await self._stream.write(_HEAD.pack(b"OKAY", 0))
 
@@ -103,7 +107,9 @@ class _Receiving:
             try:
                 self._file = self._endpoint.open_write(path, mode)
             except FileNotFoundError:
-                await _make_directory(self._endpoint, posixpath.dirname(path))
+                # adbd makes the directory above a file that it is sent
+                above = shlex.quote(posixpath.dirname(path))
+                await _shell(self._endpoint, f"mkdir -p -- {above}")
                 self._file = self._endpoint.open_write(path, mode)
         except OSError as exc:
             await _fail(self._stream, f"couldn't create file: {exc.strerror}")
@@ -139,8 +145,8 @@ def _raise_if(number: int, *, true: bool) -> None:
         raise OSError(number, os.strerror(number))
 
 
-async def _make_directory(endpoint: Endpoint, path: str) -> None:
-    """Adbd makes the directory above a file that it is sent."""
+async def _shell(endpoint: Endpoint, command: str) -> None:
+    """Have the board's shell do something; what it says is of no interest."""
 
     async def ignore(data: bytes) -> None:
         del data
@@ -149,5 +155,4 @@ async def _make_directory(endpoint: Endpoint, path: str) -> None:
         for data in tuple[bytes, ...]():
             yield data
 
-    command = f"mkdir -p -- {shlex.quote(path)}"
     await endpoint.run(command, CommandIO(nothing(), ignore, ignore), pty=False)
