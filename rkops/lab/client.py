@@ -66,7 +66,12 @@ def lab_up(top: Path, profiles: Sequence[str], kind: str) -> Path:
             env={name: os.environ[name] for name in _ENV if name in os.environ},
             start_new_session=True,
         )
-    said = _first_line(process, Deadline.after(_UP_SECONDS))
+    try:
+        said = _first_line(process, Deadline.after(_UP_SECONDS))
+    except BaseException:  # Ctrl-C: it has a session of its own and does not hear of it
+        process.kill()
+        process.wait()
+        raise
     if not said and process.poll() is None:
         process.kill()
         raise LabError(
