@@ -12,11 +12,12 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 os.environ.setdefault("TYPER_USE_RICH", "0")  # rich help costs three times typer's own start
 
 import typer
+from typer.core import TyperGroup
 
 import rkops.cli
 from rkops import __version__
@@ -28,6 +29,17 @@ _GC_THRESHOLD = 50_000
 """Reports are many small objects without cycles: the default of 700 costs doctor a tenth."""
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+class _Commands(TyperGroup):
+    """Says so when a command is interrupted: typer alone ends with 130 and no word."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - click's own types
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise
 
 
 def _show_version(value: bool) -> None:
@@ -66,6 +78,7 @@ def build_app() -> typer.Typer:
     """Return the whole command line, every command registered."""
     app = typer.Typer(
         name="rkops",
+        cls=_Commands,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
