@@ -91,8 +91,9 @@ class World:
     @contextlib.contextmanager
     def started(self, *argv: str, **env: str) -> Iterator[subprocess.Popen[str]]:
         """Start a command; it is ended with the context if it has not by then."""
+        # SIGINT may be ignored where the tests run in the background, and that is inherited.
         process = subprocess.Popen(
-            [RKOPS, *argv],
+            ["env", "--default-signal=INT", RKOPS, *argv],
             env=self.env(**env),
             cwd=self.place,
             stdin=subprocess.DEVNULL,
@@ -131,7 +132,8 @@ class World:
             with contextlib.suppress(OSError):
                 words = (place / "environ").read_bytes().split(b"\0")
                 line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if f"{_MARK}={self.mark}".encode() in words and "fork-server server" not in line:
+                mine = f"{_MARK}={self.mark}".encode() in words or str(self.lab) in line
+                if mine and "fork-server server" not in line:
                     found[int(place.name)] = line
         return found
 
