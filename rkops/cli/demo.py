@@ -30,7 +30,8 @@ def demo(
 ) -> None:
     """Show the whole tool on simulated boards.
 
-    Nothing of yours is touched. Boards come up, are judged, get a model, get a newer one, and go back.
+    Nothing of yours is touched. Boards come up, are judged, get a model, get a newer one, and
+    go back.
 
     Example: rkops demo --boards 3
     """

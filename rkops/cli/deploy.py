@@ -94,8 +94,9 @@ def deploy(
 ) -> None:
     """Bring models to boards, and take them back.
 
-    Verified by hash, switched in one step. Applications open MODEL_DIR/NAME/current/NAME.rknn. A board that has the release already is
-    sent nothing. Interrupted at any moment, current is the old or the new model, whole.
+    Verified by hash, switched in one step. Applications open MODEL_DIR/NAME/current/NAME.rknn.
+    A board that has the release already is sent nothing. Interrupted at any moment, current is
+    the old or the new model, whole.
 
     Example: rkops deploy --all yolov8n.rknn, and back: rkops deploy --all --rollback --name yolov8n
     """

@@ -22,7 +22,7 @@ WhatArg = Annotated[
 def explain(what: WhatArg, form: FormatOpt = Format.TABLE) -> None:
     """Explain a check's code or a known error.
 
-    WHAT is a code, an error message, or - to read a log.
+    The argument is a code, an error message, or - to read a log from stdin.
 
     Exit code: 0 explained, 1 nothing known about it.
 
