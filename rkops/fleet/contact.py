@@ -97,10 +97,13 @@ class _Job(Generic[T]):
         self._late_since = self._late_since or now
         return now - self._late_since >= GRACE_SECONDS
 
-    def hang_up(self) -> None:
+    def hang_up(self) -> threading.Thread | None:
         """Close the transport, which also wakes most calls that hang in it. Does not wait."""
-        if self.contact:
-            threading.Thread(target=self.contact.transport.close, daemon=True).start()
+        if not self.contact:
+            return None
+        closing = threading.Thread(target=self.contact.transport.close, daemon=True)
+        closing.start()
+        return closing
 
 
 class _Run(Generic[T]):
@@ -138,12 +141,17 @@ class _Run(Generic[T]):
         except BaseException:
             self._stopped = True
             self._crew.abort()
-            for job in self._jobs:
-                if job.result is None:
-                    job.hang_up()
+            self._hang_up()
             raise
         self._crew.finish(GRACE_SECONDS)
         return [job.result for job in self._jobs if job.result is not None]
+
+    def _hang_up(self) -> None:
+        """Close all at once; wait a little, so that what runs on the boards is ended."""
+        closing = [job.hang_up() for job in self._jobs if job.result is None]
+        patience = Deadline.after(GRACE_SECONDS)
+        for thread in filter(None, closing):
+            thread.join(patience.remaining)
 
     def _loop(self) -> None:
         looked = time.monotonic()

@@ -5,9 +5,11 @@ bundles (`adbserver.client_path`).
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import BoardOfflineError, LinkLostError, RkopsError
@@ -16,11 +18,13 @@ from rkops.transport.adblink import LINKS, LinkUp, disconnect, link_up
 from rkops.transport.adboutput import LegacyOutput, ModernOutput, Output
 from rkops.transport.adbpush import Pushing
 from rkops.transport.adbsocket import ServerSocket
+from rkops.transport.adbtalk import Typing, converse, packets
 from rkops.transport.adbwords import server_error
 from rkops.transport.base import (
     AdbAddress,
     ByteProgress,
     CommandResult,
+    Heard,
     PushReport,
     no_progress,
 )
@@ -28,8 +32,6 @@ from rkops.transport.quote import command_line
 
 _LONGEST = {False: 3900, True: 60_000}
 """Bytes of command line by `modern`: an old adbd takes 4 KiB for the whole service string."""
-_STDIN, _CLOSE_STDIN = 0, 4  # AOSP adb, shell_protocol.h
-_STDIN_BYTES = 64 * 1024
 _PARTING_SECONDS = 2.0
 
 
@@ -56,17 +58,41 @@ class AdbTransport:
         self._serial = address.serial
         self._modern = "shell_v2" in link.features
         self._made = link.made
+        self._open: WeakSet[ServerSocket] = WeakSet()
+        self._lock = threading.Lock()
 
     def run(self, argv: Sequence[str], *, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end. When the deadline passes, adbd hangs up on the command."""
         line = command_line(argv, board=self.board)
         link, output = self._start(line, deadline, stdin)
         with closing(link):
-            out, err = _converse(link, output, _typed(stdin) if self._modern else b"")
+            out, err = converse(link, output, packets(stdin, last=True) if self._modern else b"")
         if output.code is None:
             raise link.lost("the command's exit code never came")
         shown = line.decode("utf-8", "replace")
         return CommandResult(shown, output.code, out, err, merged=output.merged)
+
+    def talk(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        heard: Heard,
+        typed: Iterable[bytes] = (),
+    ) -> CommandResult:
+        """Run a command to its end, its output going to `heard` as it comes."""
+        line = command_line(argv, board=self.board)
+        link, output = self._start(line, deadline, b"" if self._modern else b"".join(typed))
+        with closing(link):
+            typing = Typing(link, typed if self._modern else None)
+            try:
+                for out, err in _both(link, output):
+                    heard(out, err)
+            except LinkLostError:
+                typing.check()
+                raise
+        shown = line.decode("utf-8", "replace")
+        return CommandResult(shown, output.code or 0, b"", b"", merged=output.merged)
 
     @contextmanager
     def stream(self, argv: Sequence[str], *, deadline: Deadline) -> Iterator[Iterator[bytes]]:
@@ -75,7 +101,7 @@ class AdbTransport:
         link, output = self._start(line, deadline, b"")
         with closing(link):
             if self._modern:
-                link.send(_typed(b""))
+                link.send(packets(last=True))
             yield _pieces(link, output)
 
     def push(
@@ -114,7 +140,11 @@ class AdbTransport:
         return self._forward(remote, deadline)
 
     def close(self) -> None:
-        """Leave the link with the adb server, for the next time, unless it has too many."""
+        """End what runs, and leave the link with the adb server, unless it has too many."""
+        with self._lock:
+            running = tuple(self._open)
+        for link in running:
+            link.close()
         if self._made and LINKS.let_go():
             self._made = False
             with contextlib.suppress(RkopsError):
@@ -183,6 +213,8 @@ class AdbTransport:
             if words is None:
                 words = link.request(service, "waiting for the board's adbd")
             if words is None:
+                with self._lock:
+                    self._open.add(link)
                 link.doing = "running a command"
                 return link
         except BaseException:
@@ -196,41 +228,17 @@ def _parting() -> Deadline:
     return Deadline.after(_PARTING_SECONDS)
 
 
-def _typed(stdin: bytes) -> bytes:
-    """Shell protocol 2's packets for a stdin and its end."""
-    packets = [
-        bytes((_STDIN,)) + len(piece).to_bytes(4, "little") + piece
-        for piece in (stdin[at : at + _STDIN_BYTES] for at in range(0, len(stdin), _STDIN_BYTES))
-    ]
-    return b"".join((*packets, bytes((_CLOSE_STDIN, 0, 0, 0, 0))))
-
-
-def _converse(link: ServerSocket, output: Output, typed: bytes) -> tuple[bytes, bytes]:
-    """Type and listen at once (a command may fill its output before it reads its input)."""
-    out: list[bytes] = []
-    err: list[bytes] = []
-    rest = memoryview(typed)
-    while output.code is None:
-        if rest and not link.wait(to_send=True):
-            try:
-                rest = rest[link.send_some(rest) :]
-            except LinkLostError:
-                rest = rest[:0]  # it ended without reading; what it said is still to come
-            continue
-        data = link.some()
-        if not data:
-            break
-        new_out, new_err = output.feed(data)
-        out.append(new_out)
-        err.append(new_err)
-    return b"".join(out), b"".join(err)
-
-
 def _pieces(link: ServerSocket, output: Output) -> Iterator[bytes]:
+    for out, _ in _both(link, output):
+        if out:
+            yield out
+
+
+def _both(link: ServerSocket, output: Output) -> Iterator[tuple[bytes, bytes]]:
     while output.code is None:
         data = link.some()
         if not data:
             raise link.lost("the command's output ended in the middle")
-        out, _ = output.feed(data)
-        if out:
-            yield out
+        out, err = output.feed(data)
+        if out or err:
+            yield out, err

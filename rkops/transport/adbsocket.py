@@ -4,6 +4,7 @@ adbutils sets its timeouts only after the board has answered the opening, and al
 that; a hung board would hang the caller. See docs/adr/0010-adb-thin-path.md.
 """
 
+import contextlib
 import select
 import socket
 import threading
@@ -25,6 +26,7 @@ class ServerSocket:
         self.board = board
         self.deadline = deadline
         self.doing = "reaching the adb server"
+        self._closing = threading.Lock()
         if not _SOCKETS.acquire(timeout=deadline.remaining):
             raise self._late()
         try:
@@ -36,8 +38,11 @@ class ServerSocket:
 
     def close(self) -> None:
         """Hang up; what runs on the board for this connection is ended."""
-        if self._open:
-            self._open = False
+        with self._closing:
+            was_open, self._open = self._open, False
+        if was_open:
+            with contextlib.suppress(OSError):  # wakes, and is heard in spite of, other threads
+                self._sock.shutdown(socket.SHUT_RDWR)
             self._sock.close()
             _SOCKETS.release()
 
@@ -78,10 +83,10 @@ class ServerSocket:
     def some(self, limit: int = _CHUNK) -> bytes:
         """Read what there is; nothing means the other side has closed."""
         try:
-            self._sock.settimeout(self._left())
-            return self._sock.recv(limit)
-        except TimeoutError:
-            raise self._late() from None
+            while True:
+                self._sock.settimeout(self._left())
+                with contextlib.suppress(TimeoutError):  # the deadline may be put off meanwhile
+                    return self._sock.recv(limit)
         except OSError as exc:
             raise self.lost(str(exc)) from exc
 

@@ -1,6 +1,6 @@
 """What every transport promises."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,10 @@ from rkops.core.deadline import Deadline
 
 ByteProgress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all) while a file moves."""
+
+
+Heard = Callable[[bytes, bytes], None]
+"""Called with what is new on (stdout, stderr) of a command that runs."""
 
 
 def no_progress(done: int, total: int) -> None:
@@ -89,6 +93,22 @@ class Transport(Protocol):
 
     def run(self, argv: Sequence[str], *, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end."""
+        ...
+
+    def talk(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        heard: Heard,
+        typed: Iterable[bytes] = (),
+    ) -> CommandResult:
+        """Run a command to its end, its output going to `heard` as it comes; none is kept.
+
+        `typed` is its input, taken piece by piece (it may wait for each) in another thread while
+        the command runs; old adbd, which has no end of input, gets all of it first, as a file.
+        What `heard` raises ends the command and comes out unchanged, unless it is an OSError.
+        """
         ...
 
     def stream(

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from rkops.core.errors import LinkLostError
 from rkops.transport.base import (
     ByteProgress,
     CommandResult,
+    Heard,
     PushReport,
     SshAddress,
     no_progress,
 )
 from rkops.transport.quote import command_line
-from rkops.transport.sshcommand import Command, started
+from rkops.transport.sshcommand import Command, put_out, started
 from rkops.transport.sshcopy import pull_file, push_file
 from rkops.transport.sshforward import forwarded
 from rkops.transport.sshlink import SshLink, failure, translated
@@ -50,6 +51,7 @@ class SshTransport:
         self._address = address
         self._lock = threading.Lock()
         self._closed = False
+        self._running: dict[Command, SshLink] = {}
         self._link = SshLink(address, board=board)
 
     def open(self, deadline: Deadline) -> None:
@@ -65,6 +67,29 @@ class SshTransport:
             err = command.said()
         _log.info("%s: %s: exit code %d", self.board, line, code)
         return CommandResult(line, code, out, err)
+
+    def talk(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        heard: Heard,
+        typed: Iterable[bytes] = (),
+    ) -> CommandResult:
+        """Run a command to its end, its output going to `heard` as it comes."""
+        line = self._line(argv)
+        with self.command(line, deadline) as command:
+
+            def hear(out: bytes) -> None:
+                err = command.said()
+                if out or err:
+                    heard(out, err)
+
+            command.converse(typed, hear)
+            code = command.code()
+            hear(b"")
+        _log.info("%s: %s: exit code %d", self.board, line, code)
+        return CommandResult(line, code, b"", b"")
 
     def _line(self, argv: Sequence[str]) -> str:
         return os.fsdecode(command_line(argv, board=self.board))
@@ -115,8 +140,10 @@ class SshTransport:
         return forwarded(self, remote, deadline=deadline)
 
     def close(self) -> None:
-        """Log out, for good. Never raises."""
+        """End what runs and log out, for good. Never raises."""
         self._closed = True
+        for command, link in tuple(self._running.items()):
+            put_out(link, command)
         self._link.close()
 
     @contextlib.contextmanager
@@ -135,8 +162,12 @@ class SshTransport:
         link = self._link
         with translated(link, deadline, board=self.board, doing=doing):
             with started(link, line, deadline, channel) as command:
-                yield command
-            if deadline.expired or not link.alive:
+                self._running[command] = link
+                try:
+                    yield command
+                finally:
+                    del self._running[command]
+            if deadline.expired or self._closed or not link.alive:
                 raise EOFError
 
     def link(self, deadline: Deadline) -> SshLink:

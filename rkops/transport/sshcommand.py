@@ -4,7 +4,7 @@ import contextlib
 import re
 import select
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 
 import paramiko
 from paramiko import Channel, Transport
@@ -30,15 +30,23 @@ class Command:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self._err = bytearray()
+        self._pid = 0
 
     def talk(self, stdin: bytes) -> bytes:
         """Give the command its input and return its stdout; stderr is for `said`."""
-        feeder = threading.Thread(target=self._feed, args=(stdin,), daemon=True)
-        if stdin:
-            feeder.start()
-        else:
-            self.channel.shutdown_write()
         out = bytearray()
+        self.converse((stdin,) if stdin else None, out.extend)
+        return bytes(out)
+
+    def converse(self, typed: Iterable[bytes] | None, heard: Callable[[bytes], object]) -> None:
+        """Give the command its input and hand on its stdout as it comes, until it closes that.
+
+        `heard` is called with nothing, too, when there may be news on stderr.
+        """
+        if typed is None:
+            self.channel.shutdown_write()
+        else:
+            threading.Thread(target=self._feed, args=(typed,), daemon=True).start()
         ear = select.poll()
         ear.register(self.channel.fileno(), select.POLLIN)
         over = False
@@ -46,9 +54,9 @@ class Command:
             ear.poll()  # a channel that is closed, by the fuse too, wakes it
             over = self._over()
             while self.channel.recv_ready():
-                out += self.channel.recv(_CHUNK)
+                heard(self.channel.recv(_CHUNK))
             self._listen()
-        return bytes(out)
+            heard(b"")
 
     def _over(self) -> bool:
         return bool(self.channel.eof_received) or self.channel.closed
@@ -56,17 +64,23 @@ class Command:
     def _listen(self) -> None:
         while self.channel.recv_stderr_ready():
             self._err += self.channel.recv_stderr(_CHUNK)
+        if not self._pid and (found := _PID.search(self._err)):
+            self._pid = int(found[1])
+            del self._err[found.start() : found.end()]
 
-    def _feed(self, stdin: bytes) -> None:
+    def _feed(self, typed: Iterable[bytes]) -> None:
         # A command need not read its input: its exit code says how it went.
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            self.channel.sendall(stdin)
+            for piece in typed:
+                self.channel.sendall(piece)
             self.channel.shutdown_write()
 
     def said(self) -> bytes:
-        """Return what came on stderr until now."""
+        """Return what is new on stderr."""
         self._listen()
-        return _PID.sub(b"", bytes(self._err), count=1)
+        said = bytes(self._err)
+        self._err.clear()
+        return said
 
     def code(self) -> int:
         """Wait for the end and return the exit code."""
@@ -81,9 +95,8 @@ class Command:
         """
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             self._listen()
-            pid = _PID.search(self._err)
-            if pid and not self.channel.exit_status_ready() and not self.channel.closed:
-                _order(self.channel.get_transport(), _STOP.format(int(pid[1])))
+            if self._pid and not self.channel.exit_status_ready() and not self.channel.closed:
+                _order(self.channel.get_transport(), _STOP.format(self._pid))
             self.channel.close()
 
 
@@ -97,15 +110,15 @@ def _order(transport: Transport, line: str) -> None:
 def started(link: SshLink, line: str, deadline: Deadline, channel: Channel) -> Generator[Command]:
     """Run a shell line on an open channel; leaving the block, or the deadline, ends it."""
     command = Command(channel)
-    with fused(deadline, lambda: _put_out(link, command)):
+    with fused(deadline, lambda: put_out(link, command)):
         try:
             channel.exec_command(b"exec " + command_line(["sh", "-c", _TELL_PID + line]))
             yield command
         finally:
-            _put_out(link, command)
+            put_out(link, command)
 
 
-def _put_out(link: SshLink, command: Command) -> None:
+def put_out(link: SshLink, command: Command) -> None:
     """End a command; a link that takes no more bytes is cut."""
     if command.channel.exit_status_ready():
         command.stop()

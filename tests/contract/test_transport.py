@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -198,6 +199,104 @@ def test_a_late_command_is_ended_on_the_board(link: Link, board: Transport) -> N
     with pytest.raises(DeadlineError) as caught:
         board.run(["sh", "-c", script], deadline=soon(0.7))
     assert caught.value.hint
+    assert _stands_still(beat)
+
+
+def test_talk_is_heard_as_it_comes_and_streams_stay_apart(link: Link, board: Transport) -> None:
+    go = link.scratch / "go"
+    script = f"echo out; echo err >&2; while ! [ -e {go} ]; do sleep 0.02; done; echo two; exit 7"
+    out, err = bytearray(), bytearray()
+
+    def heard(new_out: bytes, new_err: bytes) -> None:
+        out.extend(new_out)
+        err.extend(new_err)
+        if b"out\n" in out and b"err\n" in (out if link.legacy else err):
+            go.touch()
+
+    said = board.talk(["sh", "-c", script], deadline=soon(), heard=heard)
+    assert (said.code, said.merged, said.stdout, said.stderr) == (7, link.legacy, b"", b"")
+    if link.legacy:
+        assert bytes(out) == b"out\nerr\ntwo\n"
+    else:
+        assert (bytes(out), bytes(err)) == (b"out\ntwo\n", b"err\n")
+
+
+def test_talk_is_typed_piece_by_piece(board: Transport) -> None:
+    out = bytearray()
+    pieces = [BINARY * 200, b"", b"x" * 200_000, BINARY]
+    board.talk(["cat"], deadline=soon(), heard=lambda new, _: out.extend(new), typed=pieces)
+    assert bytes(out) == b"".join(pieces)
+
+
+def test_a_command_answers_each_piece_before_the_next(link: Link, board: Transport) -> None:
+    if link.legacy:
+        return  # it has no end of input: all of it goes ahead
+    out = bytearray()
+    came = threading.Event()
+
+    def typed() -> Iterator[bytes]:
+        yield b"one\n"
+        assert came.wait(10)
+        yield b"two\n"
+
+    def heard(new: bytes, _: bytes) -> None:
+        out.extend(new)
+        came.set()
+
+    script = "read a; echo <$a>; read b; echo <$b>".replace("<", "'<'").replace(">", "'>'")
+    board.talk(["sh", "-c", script], deadline=soon(), heard=heard, typed=typed())
+    assert bytes(out) == b"<one>\n<two>\n"
+
+
+def test_talk_without_input_and_with_input_unread(board: Transport) -> None:
+    def heard(out: bytes, err: bytes) -> None:
+        assert not err
+        assert not out
+
+    assert board.talk(["cat"], deadline=soon(), heard=heard).code == 0
+    unread = board.talk(
+        ["sh", "-c", "exit 5"], deadline=soon(), heard=heard, typed=iter([b"x" * 300_000] * 3)
+    )
+    assert unread.code == 5
+
+
+def test_talk_ends_when_the_hearer_has_enough(link: Link, board: Transport) -> None:
+    class EnoughError(Exception):
+        pass
+
+    def heard(out: bytes, err: bytes) -> None:
+        raise EnoughError
+
+    beat = link.scratch / "beat"
+    script = f"echo x > {beat}; echo up; while :; do echo x >> {beat}; sleep 0.02; done"
+    with pytest.raises(EnoughError):
+        board.talk(["sh", "-c", script], deadline=soon(), heard=heard, typed=_waiting())
+    assert _stands_still(beat)
+
+
+def _waiting() -> Iterator[bytes]:
+    yield b""
+
+
+def test_closing_ends_what_runs(link: Link, board: Transport) -> None:
+    beat = link.scratch / "beat"
+    script = f"echo x > {beat}; echo up; while :; do echo x >> {beat}; sleep 0.02; done"
+    up = threading.Event()
+    errors: list[RkopsError] = []
+
+    def run() -> None:
+        try:
+            board.talk(["sh", "-c", script], deadline=soon(), heard=lambda *_: up.set())
+        except RkopsError as error:
+            errors.append(error)
+
+    talking = threading.Thread(target=run)
+    talking.start()
+    assert up.wait(10)
+    board.close()
+    talking.join(10)
+    assert not talking.is_alive()
+    assert len(errors) == 1
     assert _stands_still(beat)
 
 

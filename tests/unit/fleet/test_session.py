@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from rkops.facts.fact import Absent, Present, Unknown
 from rkops.facts.parse import parse_facts
 from rkops.fleet import bootstrap, pack
 from rkops.fleet.session import AgentSession
-from rkops.transport.base import ByteProgress, CommandResult, PushReport, no_progress
+from rkops.transport.base import ByteProgress, CommandResult, Heard, PushReport, no_progress
 
 TOOLS = "sh tr id df tail mkdir mv rm rmdir grep dd ls readlink uname date head cut chmod"
 
@@ -60,6 +60,16 @@ class ShellBoard:
             check=False,
         )
         return CommandResult("sh", done.returncode, done.stdout, done.stderr)
+
+    def talk(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        heard: Heard,
+        typed: Iterable[bytes] = (),
+    ) -> CommandResult:
+        raise AssertionError("the session talks to nobody")
 
     def stream(
         self, argv: Sequence[str], *, deadline: Deadline
