@@ -1,5 +1,8 @@
 """`rkops exec`: a command on boards."""
 
+import os
+import stat
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -17,6 +20,7 @@ from rkops.cli.options import (
 from rkops.core.errors import UsageError
 
 _WORDS = "rkops.words"
+_CHUNK = 1 << 16
 
 
 class _CommandAfterDashes(TyperCommand):
@@ -48,11 +52,14 @@ def run(
     form: FormatOpt = Format.TABLE,
     inventory: InventoryOpt = None,
 ) -> None:
-    """Run a command on boards and show what it says.
+    """Run a command on boards and show what it says while it says it.
 
     One word is a line for the board's shell: rkops exec --all -- 'uname -r | cut -c1-4'. Several
     are a command and its arguments: rkops exec board1 -- cat "/tmp/a b". The exit code is the
     command's own for one board; for several 0, 1 when it failed somewhere, 3 when a board was lost.
+
+    One board also gets what is piped in: rkops exec board1 -- tee /tmp/note < note.txt. The timeout
+    is for silence: tail -f on a quiet log wants a long one. Ctrl-C ends the command on the boards.
     """
     words: list[str] = ctx.meta.get(_WORDS, [])
     if not words:
@@ -61,18 +68,40 @@ def run(
         )
     from rkops.fleet.inventory import load_inventory
     from rkops.fleet.select import select_boards
-    from rkops.report.run import Echo, run_json
-    from rkops.services.run import run_everywhere
+    from rkops.report.run import Echo, NobodyReadsError, run_json
+    from rkops.services.run import RunOptions, run_everywhere
 
     chosen = select_boards(load_inventory(inventory), boards or [], everything=every)
     echo = Echo(several=len(chosen) > 1)
-    report = run_everywhere(
-        chosen,
-        words,
+    live = form is not Format.JSON
+    options = RunOptions(
         timeout_seconds=timeout,
         jobs=jobs,
-        on_result=(lambda _: None) if form is Format.JSON else echo.ended,
+        on_result=echo.ended if live else lambda _: None,
+        heard=echo.heard if live else None,
+        typed=_piped() if len(chosen) == 1 else None,
     )
+    try:
+        report = run_everywhere(chosen, words, options)
+    except NobodyReadsError:
+        raise BrokenPipeError from None
     if form is Format.JSON:
         typer.echo(run_json(report))
     raise typer.Exit(report.exit_code)
+
+
+def _piped() -> Callable[[], Iterator[bytes]] | None:
+    """Return what reads a standard input that is a pipe or a file: no terminal, not /dev/null."""
+    try:
+        kind = os.fstat(0).st_mode
+    except OSError:
+        return None
+    if not (stat.S_ISFIFO(kind) or stat.S_ISREG(kind) or stat.S_ISSOCK(kind)):
+        return None
+    return _pieces
+
+
+def _pieces() -> Iterator[bytes]:
+    # Not through sys.stdin: a thread that waits in there would be in the way of our own end.
+    while piece := os.read(0, _CHUNK):
+        yield piece

@@ -37,6 +37,7 @@ done;;esac
 _GUARD = """[ "$k" = "%s" ]||{ echo;echo "@rkops-wrong $k";exit 113;}
 """
 
+_HELLO = 'echo;echo "@rkops-id $k"\n'
 # t: the directory is ours, no link, and holds the file. o: make it ours, with room for a push.
 _RESTORE = '[ "$L" = no ]&&unset LC_ALL||LC_ALL=$L\n'
 _MAIN = r"""
@@ -143,6 +144,16 @@ def guarded(expected: str | None, argv: Sequence[str]) -> list[str]:
     """Return `argv` behind the identity guard."""
     prefix = identity_guard(expected)
     return ["sh", "-c", prefix + 'exec "$@"', "sh", *argv] if prefix else list(argv)
+
+
+def introduced(expected: str | None, argv: Sequence[str]) -> list[str]:
+    """Return `argv` behind the identity guard, with the board saying first who it is.
+
+    What it says is for `rkops.fleet.greeting`.
+    """
+    guard = _guard(expected or None)
+    prefix = f"L=${{LC_ALL-no}};export LC_ALL=C{_IDENTITY}{guard}{_HELLO}{_RESTORE}"
+    return ["sh", "-c", prefix + 'exec "$@"', "sh", *argv]
 
 
 def check_guard(result: CommandResult, *, expected: str | None, board: str) -> None:

@@ -14,6 +14,7 @@ from rkops.core.events import Listener, Progress
 from rkops.fleet.board import Board
 from rkops.fleet.contact import Contact, for_each
 from rkops.services.copy_report import Copied, CopyReport, CopyState, row_of
+from rkops.services.firstcontact import FirstContacts
 from rkops.services.placing import FINISH, NOTHING, REMOVE, RESOLVE, ask
 from rkops.services.transfer import QuietDeadline, payload_seconds
 from rkops.transport.base import ByteProgress
@@ -40,7 +41,7 @@ def push(boards: Sequence[Board], source: Path, remote: str, options: CopyOption
     """
     parcel = _Parcel(source, remote)
     try:
-        return _report("push", boards, partial(_push, parcel, options), options)
+        return _report("push", boards, partial(_push, parcel, options), options, parcel.met)
     except KeyboardInterrupt:
         _sweep([board for board in boards if board.name in parcel.open], parcel)
         raise
@@ -59,7 +60,8 @@ def pull(
         targets = {board.name: destination / board.name / name for board in boards}
     for target in targets.values():
         _make_room(target)
-    return _report("pull", boards, partial(_pull, remote, targets, options), options)
+    met = FirstContacts()
+    return _report("pull", boards, partial(_pull, remote, targets, options, met), options, met)
 
 
 class _Parcel:
@@ -83,12 +85,13 @@ class _Parcel:
         self.size_bytes = found.st_size
         self.mode = found.st_mode & 0o777
         self.open: dict[str, str] = {}
+        self.met = FirstContacts()
 
 
 def _push(parcel: _Parcel, options: CopyOptions, contact: Contact) -> Copied:
     name = contact.board.name
     started = time.monotonic()
-    target = ask(contact, RESOLVE, parcel.remote, parcel.source.name)
+    target = ask(contact, RESOLVE, parcel.remote, parcel.source.name, met=parcel.met)
     folder, slash, last = target.rpartition("/")
     part = f"{folder}{slash}.{last}.rkops-{secrets.token_hex(4)}"
     parcel.open[name] = part
@@ -98,11 +101,12 @@ def _push(parcel: _Parcel, options: CopyOptions, contact: Contact) -> Copied:
             parcel.source, part, mode=parcel.mode, deadline=contact.deadline, progress=progress
         )
         contact.renew(options.timeout_seconds + payload_seconds(parcel.size_bytes))
-        compared = ask(contact, FINISH, part, target, str(parcel.size_bytes), parcel.sha256)
+        about = (part, target, str(parcel.size_bytes), parcel.sha256)
+        compared = ask(contact, FINISH, *about, met=parcel.met)
     except RkopsError:
         contact.renew(_CLEAN_UP_SECONDS)
         with suppress(RkopsError):
-            ask(contact, REMOVE, part)
+            ask(contact, REMOVE, part, met=parcel.met)
             parcel.open.pop(name)
         raise
     parcel.open.pop(name)
@@ -116,11 +120,16 @@ def _push(parcel: _Parcel, options: CopyOptions, contact: Contact) -> Copied:
     )
 
 
-def _pull(remote: str, targets: dict[str, Path], options: CopyOptions, contact: Contact) -> Copied:
+def _pull(
+    remote: str,
+    targets: dict[str, Path],
+    options: CopyOptions,
+    met: FirstContacts,
+    contact: Contact,
+) -> Copied:
     name = contact.board.name
     started = time.monotonic()
-    if contact.board.identity:
-        ask(contact, NOTHING)
+    ask(contact, NOTHING, met=met)
     size = contact.transport.pull(
         remote,
         targets[name],
@@ -161,7 +170,7 @@ def _sweep(boards: Sequence[Board], parcel: _Parcel) -> None:
     if boards:
         for_each(
             boards,
-            lambda contact: ask(contact, REMOVE, parts[contact.board.name]),
+            lambda contact: ask(contact, REMOVE, parts[contact.board.name], met=parcel.met),
             timeout_seconds=_CLEAN_UP_SECONDS,
         )
 
@@ -176,16 +185,21 @@ def _make_room(target: Path) -> None:
 
 
 def _report(
-    command: str, boards: Sequence[Board], work: Callable[[Contact], Copied], options: CopyOptions
+    command: str,
+    boards: Sequence[Board],
+    work: Callable[[Contact], Copied],
+    options: CopyOptions,
+    met: FirstContacts,
 ) -> CopyReport:
     started = time.monotonic()
-    results = for_each(
-        boards,
-        work,
-        timeout_seconds=options.timeout_seconds,
-        jobs=options.jobs,
-        on_result=lambda result: options.on_board(row_of(result)),
-    )
+    with met:
+        results = for_each(
+            boards,
+            work,
+            timeout_seconds=options.timeout_seconds,
+            jobs=options.jobs,
+            on_result=lambda result: options.on_board(row_of(result)),
+        )
     return CopyReport(
         command=command,
         seconds=round(time.monotonic() - started, 3),

@@ -3,8 +3,10 @@
 import re
 
 from rkops.core.errors import TransferError
-from rkops.fleet.bootstrap import check_guard, guarded
+from rkops.fleet.bootstrap import check_guard, guarded, introduced
 from rkops.fleet.contact import Contact
+from rkops.fleet.greeting import Greeting
+from rkops.services.firstcontact import FirstContacts
 
 _ANSWER = re.compile(rb"^@rkops-(target|done|fail) ?(.*)$", re.MULTILINE)
 # What each script prints is one line beginning with @rkops-.
@@ -30,17 +32,25 @@ REMOVE = 'rm -f "$1"; echo "@rkops-done"'
 NOTHING = "echo @rkops-done"
 
 
-def ask(contact: Contact, script: str, *words: str) -> str:
+def ask(contact: Contact, script: str, *words: str, met: FirstContacts | None = None) -> str:
     """Run a script behind the identity guard; return what it says after its @rkops- word.
+
+    With `met`, a board without a recorded identity is noted there, and held to that from then on.
 
     Raises:
         WrongBoardError: another board answers; the script was not run.
         TransferError: the script failed, or said nothing.
     """
     board = contact.board
-    argv = guarded(board.identity, ["sh", "-c", script, "sh", *words])
-    result = contact.transport.run(argv, deadline=contact.deadline)
-    check_guard(result, expected=board.identity, board=board.name)
+    expected = met.known(board) if met else board.identity
+    argv = ["sh", "-c", script, "sh", *words]
+    line = introduced(None, argv) if met and not expected else guarded(expected, argv)
+    result = contact.transport.run(line, deadline=contact.deadline)
+    check_guard(result, expected=expected, board=board.name)
+    if met and not expected:
+        greeting = Greeting(board.name, None)
+        greeting.feed(result.stdout)
+        met.note(board, greeting.identity)
     said = _ANSWER.search(result.stdout.replace(b"\r\n", b"\n"))
     if said and said[1] != b"fail":
         return said[2].decode("utf-8", "surrogateescape")

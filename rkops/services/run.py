@@ -1,9 +1,9 @@
-"""One command on many boards."""
+"""One command on one board or many, heard as it runs."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 
 from msgspec import Struct
 
@@ -11,8 +11,12 @@ from rkops.core.errors import WrongBoardError
 from rkops.core.exit import ExitCode
 from rkops.core.result import Answered, BoardResult
 from rkops.fleet.board import Board
-from rkops.fleet.bootstrap import check_guard, guarded
+from rkops.fleet.bootstrap import introduced
 from rkops.fleet.contact import Contact, for_each
+from rkops.fleet.greeting import Greeting
+from rkops.services.firstcontact import FirstContacts
+from rkops.services.placing import NOTHING, ask
+from rkops.services.transfer import QuietDeadline
 from rkops.transport.base import CommandResult
 
 SCHEMA = "rkops.exec/1"
@@ -63,30 +67,42 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 
 OnRan = Callable[[BoardResult[CommandResult]], None]
+OnHeard = Callable[[str, bytes, bytes], None]
+"""Called, in a thread of the board's own, with (board, new stdout, new stderr)."""
+_LONG_LINE = 2000
+"""Longer ones reach an old adbd as a file (4 KiB), which another board must not get."""
 
 
-def run_everywhere(
-    boards: Sequence[Board],
-    words: Sequence[str],
-    *,
-    timeout_seconds: float,
-    jobs: int,
-    on_result: OnRan,
-) -> RunReport:
-    """Run a command on every board and report what each said.
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to go about it. `timeout_seconds` is for silence, not for a long command that talks."""
+
+    timeout_seconds: float
+    jobs: int
+    on_result: OnRan
+    heard: OnHeard | None = None
+    """Where output goes as it comes; without it all of it is kept for the report."""
+    typed: Callable[[], Iterable[bytes]] | None = None
+    """Gives one board's standard input; without it that is empty."""
+
+
+def run_everywhere(boards: Sequence[Board], words: Sequence[str], options: RunOptions) -> RunReport:
+    """Run a command on every board and report what became of it.
 
     One word is a line for the board's shell; several are a command and its arguments, which no
-    shell looks at. Where another board than the recorded one answers, nothing is run.
+    shell looks at. Where another board than the recorded one answers, nothing is run; a board
+    that was never met is recorded.
     """
     argv = ["sh", "-c", words[0]] if len(words) == 1 else list(words)
     started = time.monotonic()
-    results = for_each(
-        boards,
-        partial(_run, argv),
-        timeout_seconds=timeout_seconds,
-        jobs=jobs,
-        on_result=on_result,
-    )
+    with FirstContacts() as met:
+        results = for_each(
+            boards,
+            lambda contact: _Running(contact, options, met).run(argv),
+            timeout_seconds=options.timeout_seconds,
+            jobs=options.jobs,
+            on_result=options.on_result,
+        )
     return RunReport(
         command=tuple(words),
         seconds=round(time.monotonic() - started, 3),
@@ -94,12 +110,53 @@ def run_everywhere(
     )
 
 
-def _run(argv: Sequence[str], contact: Contact) -> CommandResult:
-    board = contact.board
-    command = guarded(board.identity, argv)
-    result = contact.transport.run(command, deadline=contact.deadline)
-    check_guard(result, expected=board.identity, board=board.name)
-    return result
+class _Running:
+    """The command on one board."""
+
+    def __init__(self, contact: Contact, options: RunOptions, met: FirstContacts) -> None:
+        self._contact = contact
+        self._board = contact.board
+        self._options = options
+        self._met = met
+        self._greeting = Greeting(self._board.name, self._board.identity)
+        self._quiet = QuietDeadline(options.timeout_seconds)
+        self._out: list[bytes] = []
+        self._err: list[bytes] = []
+
+    def run(self, argv: Sequence[str]) -> CommandResult:
+        if self._options.typed or sum(map(len, argv)) > _LONG_LINE:
+            # It may become a file on the board before the guard in the command looks.
+            ask(self._contact, NOTHING, met=self._met)
+        self._contact.deadline = self._quiet
+        result = self._contact.transport.talk(
+            introduced(self._met.known(self._board), argv),
+            deadline=self._quiet,
+            typed=self._typed(),
+            heard=self._heard,
+        )
+        if rest := self._greeting.end():
+            self._hand_on(rest, b"")
+        return replace(result, stdout=b"".join(self._out), stderr=b"".join(self._err))
+
+    def _typed(self) -> Iterable[bytes]:
+        for piece in self._options.typed() if self._options.typed else ():
+            self._quiet.put_off()
+            yield piece
+
+    def _heard(self, out: bytes, err: bytes) -> None:
+        self._quiet.put_off()
+        out = self._greeting.feed(out)
+        self._met.note(self._board, self._greeting.identity)
+        if out or err:
+            self._hand_on(out, err)
+
+    def _hand_on(self, out: bytes, err: bytes) -> None:
+        if self._options.heard is None:
+            self._out.append(out)
+            self._err.append(err)
+            return
+        with self._quiet.held():  # a pager that waits is not the board's fault
+            self._options.heard(self._board.name, out, err)
 
 
 def _row(result: BoardResult[CommandResult]) -> Ran:

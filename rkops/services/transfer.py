@@ -2,12 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rkops.core.deadline import Deadline
 
 _SLOWEST_BYTES_PER_SECOND = 2e6
 """What hashing and syncing on a board is given at least; SD cards of speed class 2 write so."""
+
+_FOREVER = 86400.0
 
 
 def payload_seconds(size_bytes: int) -> float:
@@ -18,15 +21,27 @@ def payload_seconds(size_bytes: int) -> float:
 class QuietDeadline(Deadline):
     """A deadline that every byte of progress puts off: it passes after `seconds` of silence."""
 
-    __slots__ = ("_seconds",)
+    __slots__ = ("_held", "_seconds")
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(time.monotonic() + seconds)
         self._seconds = seconds
+        self._held = False
+        self.put_off()
 
     def put_off(self) -> None:
         """Start to count anew: something moved."""
-        self._moment = time.monotonic() + self._seconds
+        self._count_anew(_FOREVER if self._held else self._seconds)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Do not count while we are the ones who are slow; start anew afterwards."""
+        self._held = True
+        self.put_off()
+        try:
+            yield
+        finally:
+            self._held = False
+            self.put_off()
 
 
 class Heartbeat:

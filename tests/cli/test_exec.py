@@ -15,13 +15,28 @@ import pytest
 from rkops.cli.app import main
 from rkops.core.deadline import Deadline
 from rkops.core.exit import ExitCode
+from rkops.fleet.inventory import load_inventory
+from rkops.lab.endpoint import CommandIO
 from rkops.lab.faults import Faults
+from rkops.lab.here import HereEndpoint
 from rkops.lab.sshd import new_host_key
 from rkops.lab.sshlogin import Account
 from tests.contract.links.ssh import WIRE_HOST, home, known, new_key, wire
 
 REFUSED_PORT = 1
+SERIAL = "/sys/firmware/devicetree/base/serial-number"
 MAIN = "from rkops.cli.app import main; main()"
+
+
+class NamedEndpoint(HereEndpoint):
+    """This machine, with a serial number as a board has one."""
+
+    def __init__(self, serial: Path) -> None:
+        super().__init__()
+        self._serial = serial
+
+    async def run(self, command: str, io: CommandIO, *, pty: bool) -> int:
+        return await super().run(command.replace(SERIAL, str(self._serial)), io, pty=pty)
 
 
 @dataclass
@@ -38,8 +53,10 @@ def made(place: Path) -> Iterator[Site]:
     with home(place / "home") as ssh:
         key, public = new_key(ssh)
         site = Site(place / "boards.yaml")
+        (place / "serial").write_bytes(b"cafe01\0")
+        board = NamedEndpoint(place / "serial")
         accounts = {"root": Account(keys=(public,))}
-        with wire(accounts, faults=site.faults, host_key=host_key) as port:
+        with wire(accounts, endpoint=board, faults=site.faults, host_key=host_key) as port:
             known(ssh, WIRE_HOST, port, host_key.export_public_key().decode())
             at = f"ssh: 'root@{WIRE_HOST}:{port}', key: {key}"
             site.inventory.write_text(
@@ -123,6 +140,81 @@ def test_a_command_that_hangs_costs_its_time(rkops) -> None:
     code, _, err = rkops("exec", "b1", "--timeout", "0.5", "--", "sleep 60")
     assert code == ExitCode.UNREACHABLE
     assert "did not end in its time" in err
+
+
+def started(site: Site, *words: str, **streams: int) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-c", MAIN, "exec", "-i", str(site.inventory), *words]
+    given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(argv, **(given | streams))
+
+
+def test_what_is_piped_in_reaches_one_board(site: Site) -> None:
+    rkops = started(site, "b1", "--", "cat; echo end >&2", stdin=subprocess.PIPE)
+    typed = bytes(range(256)) * 4000
+    assert rkops.communicate(typed, timeout=20) == (typed, b"end\n")
+    assert rkops.returncode == 0
+
+
+def test_output_comes_while_the_command_runs(site: Site, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    script = f"echo one; while ! [ -e {go} ]; do sleep 0.02; done; printf two"
+    for boards, first, rest in (
+        (["b1"], b"one\n", b"two"),
+        (["b1", "off"], b"b1: one\n", b"b1: two\n"),
+    ):
+        go.unlink(missing_ok=True)
+        with started(site, *boards, "--", script) as rkops:
+            assert rkops.stdout is not None
+            assert rkops.stdout.readline() == first
+            go.touch()
+            assert rkops.stdout.read() == rest
+
+
+def test_a_talking_command_outlives_its_timeout(rkops) -> None:
+    script = "for n in 1 2 3 4 5; do echo $n; sleep 0.3; done"
+    assert rkops("exec", "b1", "--timeout", "0.8", "--", script)[:2] == (0, "1\n2\n3\n4\n5\n")
+
+
+def test_a_reader_that_leaves_ends_the_command(site: Site, tmp_path: Path) -> None:
+    beat = tmp_path / "beat"
+    script = f"while :; do echo x; echo x >> {beat}; sleep 0.02; done"
+    with started(site, "b1", "--", script) as rkops:
+        assert rkops.stdout is not None
+        assert rkops.stdout.readline() == b"x\n"
+        rkops.stdout.close()
+        assert rkops.wait(20) == 0
+    assert stands_still(beat)
+
+
+def stands_still(beat: Path) -> bool:
+    """Whether a file that a command keeps writing is left alone, soon."""
+    patience = Deadline.after(8)
+    while not patience.expired:
+        before = beat.stat().st_size
+        patience.pause(0.25)
+        if beat.stat().st_size == before:
+            return True
+    return False
+
+
+def test_first_contact_records_who_the_board_is(rkops, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("new")
+    for words in (
+        ("exec", "b1", "--", "true"),
+        ("push", str(tmp_path / "new"), f"{tmp_path}/there", "-b", "b2"),
+    ):
+        assert rkops(*words)[0] == 0
+    known = load_inventory(site.inventory).boards
+    assert [known[name].identity for name in ("b1", "b2", "off")] == ["dt:cafe01"] * 2 + [None]
+    (tmp_path / "serial").write_bytes(b"cafe02\0")
+    assert rkops("exec", "b1", "--", "touch", f"{tmp_path}/touched")[0] == ExitCode.CHANGE_FAILED
+    assert not (tmp_path / "touched").exists()
+
+
+def test_pull_records_who_the_board_is(rkops, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("x")
+    assert rkops("pull", f"{tmp_path}/there", f"{tmp_path}/back", "-b", "b1")[0] == 0
+    assert load_inventory(site.inventory).boards["b1"].identity == "dt:cafe01"
 
 
 def test_push_and_pull_bring_the_same_bytes(rkops, tmp_path: Path) -> None:
