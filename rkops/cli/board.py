@@ -1,11 +1,11 @@
 """`rkops board`: the boards of the inventory."""
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rkops.cli.confirm import confirm
 from rkops.cli.options import Format, FormatOpt, InventoryOpt, TimeoutOpt, YesOpt
 
 if TYPE_CHECKING:
@@ -179,13 +179,13 @@ def _echo_json(boards: list[dict[str, Any]]) -> None:
 def rm(name: NameArg, inventory: InventoryOpt = None, yes: YesOpt = False) -> None:
     """Take a board out of the inventory. The board itself is not touched.
 
-    Example: rkops board rm board1
+    Example: rkops board rm board1 --yes
     """
     from rkops.fleet.inventory import load_inventory
     from rkops.services.boards import named, remove_board
 
     board = named(load_inventory(inventory), name)
-    _ask(f"take {board.name} ({_ways(board)[0]}) out of {board.file}?", yes=yes)
+    confirm(f"take {board.name} ({_ways(board)[0]}) out of {board.file}?", yes=yes)
     removed = remove_board(name, path=inventory)
     typer.echo(f"removed {removed.name} from {removed.file}")
 
@@ -209,16 +209,10 @@ def adopt(
     if key == board.identity:
         typer.echo(f"{name} is {key}, as recorded: nothing to do")
         return
-    _ask(f"{name} was {board.identity or 'not recorded'}, is now {key}: accept it?", yes=yes)
+    confirm(f"{name} was {board.identity or 'not recorded'}, is now {key}: accept it?", yes=yes)
     adopt_board(board, key)
     typer.echo(f"{name} is now {key} (was {board.identity or 'not recorded'})")
     _warn_twins(name, twins(known, name, key))
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    # Without a terminal nobody can answer, and the command itself named the board.
-    if not yes and sys.stdin.isatty() and not typer.confirm(question, err=True):
-        raise typer.Exit(1)
 
 
 def register(app: typer.Typer) -> None:

@@ -178,9 +178,24 @@ def test_show_fills_in_groups_and_defaults(home, capsys):
 
 
 def test_rm_takes_the_board_out_and_leaves_the_comments(commented, capsys):
-    assert run("board", "rm", "old", "-i", str(commented)) == 0
+    assert run("board", "rm", "old", "-i", str(commented), "--yes") == 0
     assert commented.read_text() == "# the fleet of the door\nboards:\n\n  # the end\n"
     assert run("board", "rm", "old", "-i", str(commented)) == 2
+
+
+def test_rm_without_a_terminal_wants_yes(commented, capsys):
+    assert run("board", "rm", "old", "-i", str(commented)) == 2
+    assert "try: say yes beforehand: --yes" in capsys.readouterr().err
+    assert commented.read_text() == COMMENTED
+
+
+@pytest.mark.adb
+def test_adopt_without_a_terminal_wants_yes(wire, capsys):
+    assert run("board", "add", "b1", "--adb", wire.address) == 0
+    wire.identity = "dt:ffff"
+    assert run("board", "adopt", "b1") == 2
+    assert "--yes" in capsys.readouterr().err
+    assert load_inventory().boards["b1"].identity == "dt:0123abcd"
 
 
 def test_adopt_of_a_board_that_is_off_is_unreachable(commented):
