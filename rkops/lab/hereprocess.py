@@ -100,7 +100,10 @@ class Command:
         return code if code >= 0 else 128 - code  # as a shell says it
 
     async def end(self) -> None:
-        """Hang up on the process and its group, then kill what ignores that."""
+        """Hang up on the process and its group, then kill what ignores that.
+
+        Cancelled meanwhile, it kills at once, and is cancelled when the process is gone.
+        """
         for fd in self._ends:
             if fd >= 0:
                 self._loop.remove_reader(fd)
@@ -110,10 +113,18 @@ class Command:
         if self._carried:
             return
         self._signal(signal.SIGHUP)
-        await asyncio.wait([self._exited], timeout=_GRACE_SECONDS)
-        if not self._exited.done():
-            self._signal(signal.SIGKILL)
-            await self._exited
+        cancelled: asyncio.CancelledError | None = None
+        patience: float | None = _GRACE_SECONDS
+        while not self._exited.done():
+            try:
+                await asyncio.wait([self._exited], timeout=patience)
+            except asyncio.CancelledError as again:
+                cancelled = again
+            if not self._exited.done():
+                self._signal(signal.SIGKILL)
+                patience = None
+        if cancelled:
+            raise cancelled
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
