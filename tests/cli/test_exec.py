@@ -142,10 +142,10 @@ def test_a_command_that_hangs_costs_its_time(rkops) -> None:
     assert "did not end in its time" in err
 
 
-def started(site: Site, *words: str, **streams: int) -> subprocess.Popen[bytes]:
+def started(site: Site, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-c", MAIN, "exec", "-i", str(site.inventory), *words]
-    given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(argv, **(given | streams))
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, stdin=stdin, stdout=pipe, stderr=pipe)
 
 
 def test_what_is_piped_in_reaches_one_board(site: Site) -> None:
