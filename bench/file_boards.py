@@ -40,7 +40,10 @@ def adb(options: argparse.Namespace) -> None:
 
 
 def sshd(options: argparse.Namespace) -> None:
-    """Serve one sshd; its keys and the client's are made in `place`."""
+    """Serve one sshd; its keys and the client's are made in `place`, the account's home too.
+
+    (A home of its own, since a slow shell profile would be measured with every command.)
+    """
     place: Path = options.place
     for name in ("host", "client"):
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(place / name)]
@@ -54,7 +57,8 @@ def sshd(options: argparse.Namespace) -> None:
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {place}/host\nUsePAM no\n"
         f"AuthorizedKeysFile {place}/authorized\nStrictModes no\nPidFile none\n"
-        "PermitRootLogin yes\nMaxStartups 100\nMaxSessions 100\nSubsystem sftp internal-sftp\n"
+        f"SetEnv HOME={place}\nPermitRootLogin yes\nMaxStartups 100\nMaxSessions 100\n"
+        "Subsystem sftp internal-sftp\n"
     )
     Path("/run/sshd").mkdir(exist_ok=True)
     process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL)

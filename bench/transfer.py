@@ -140,8 +140,9 @@ def over_ssh(place: Path, sizes: dict[str, Path], runs: int) -> None:
 
 
 def to_twenty(place: Path, source: Path) -> None:
-    with boards("adb", "--boards", "20") as serials, ssh_board(place) as (address, _):
-        mine = [push(_adb(s), source, place / f"m{n}") for n, s in enumerate(serials)]
+    ten = ("adb", "--boards", "10")  # two processes, or one interpreter is what is measured
+    with boards(*ten) as first, boards(*ten) as second, ssh_board(place) as (address, _):
+        mine = [push(_adb(s), source, place / f"m{n}") for n, s in enumerate([*first, *second])]
         peers = [_fabric_put(address, source, place / f"p{n}") for n in range(20)]
         compare(
             "20 x 12 MB at once, adb, to fabric's put over ssh",
