@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 from typing import Protocol, TextIO
 
+from rkops.core.terminal import TERMINAL
 from rkops.report.columns import Line, plain
 
 
@@ -32,8 +33,9 @@ class PlainPaper:
 
     def write(self, line: Line) -> None:
         """Write one line."""
-        self._out.write(plain(line) + "\n")
-        self._out.flush()
+        with TERMINAL.writing():
+            self._out.write(plain(line) + "\n")
+            self._out.flush()
 
     def progress(self, text: str) -> None:
         """Write nothing: there is no terminal to take it back from."""
@@ -51,6 +53,7 @@ class TerminalPaper:
 
         self._console = Console(file=out, highlight=False, emoji=False, markup=False)
         self._status = self._console.status("")
+        TERMINAL.attend(self)
 
     def write(self, line: Line) -> None:
         """Write one line; a long one continues below the beginning of its last span."""
@@ -60,21 +63,32 @@ class TerminalPaper:
         text.rstrip()
         width = self._console.width
         hang = sum(len(span.text) for span in line[:-1])
-        if len(text.plain) <= width or hang >= width // 2:
-            self._console.print(text)
-            return
-        head, rest = text.divide([hang])
-        for more in rest.wrap(self._console, width - hang):
-            self._console.print(head + more)
-            head = Text(" " * hang)
+        with TERMINAL.writing():
+            if len(text.plain) <= width or hang >= width // 2:
+                self._console.print(text)
+                return
+            head, rest = text.divide([hang])
+            for more in rest.wrap(self._console, width - hang):
+                self._console.print(head + more)
+                head = Text(" " * hang)
 
     def progress(self, text: str) -> None:
         """Show how far it is below the last line."""
-        self._status.update(text)
+        with TERMINAL.writing():
+            self._status.update(text)
+            self._status.start()
+
+    def clear(self) -> None:
+        """Make room for a question."""
+        self._status.stop()
+
+    def draw(self) -> None:
+        """Show again how far it is."""
         self._status.start()
 
     def close(self) -> None:
         """Take the progress back."""
+        TERMINAL.dismiss(self)
         with suppress(OSError):
             self._status.stop()
 

@@ -1,12 +1,12 @@
 """What a command says on one board, or on many, as it says it."""
 
 import sys
-import threading
 from typing import BinaryIO
 
 import msgspec
 
 from rkops.core.result import Answered, BoardResult
+from rkops.core.terminal import TERMINAL
 from rkops.services.run import RunReport
 from rkops.transport.base import CommandResult
 
@@ -27,7 +27,6 @@ class Echo:
 
     def __init__(self, *, several: bool) -> None:
         self._several = several
-        self._lock = threading.Lock()
         self._begun: dict[tuple[str, bool], bytes] = {}
 
     def heard(self, board: str, out: bytes, err: bytes) -> None:
@@ -36,13 +35,13 @@ class Echo:
         Raises:
             NobodyReadsError: it cannot be written any more.
         """
-        with self._lock:
+        with TERMINAL.writing():
             self._write(sys.stdout.buffer, (board, False), out)
             self._write(sys.stderr.buffer, (board, True), err)
 
     def ended(self, result: BoardResult[CommandResult]) -> None:
         """Write the line that a board left open, and why it said nothing, or failed."""
-        with self._lock:
+        with TERMINAL.writing():
             for is_err, stream in ((False, sys.stdout.buffer), (True, sys.stderr.buffer)):
                 if rest := self._begun.pop((result.board, is_err), b""):
                     self._put(stream, _labelled(result.board, [rest]))
@@ -76,7 +75,7 @@ class Echo:
             raise NobodyReadsError from None
 
     def _note(self, line: str) -> None:
-        with self._lock:
+        with TERMINAL.writing():
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
 

@@ -4,12 +4,14 @@ A password comes from `RKOPS_SSH_PASSWORD_<BOARD>`, from `RKOPS_SSH_PASSWORD`, o
 a terminal, once per run. It is never an argument of a command and never logged.
 """
 
+import atexit
 import getpass
 import os
 import re
 import sys
-import threading
+import termios
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from paramiko import AuthenticationException, BadAuthenticationType, SSHException, Transport
@@ -17,10 +19,10 @@ from paramiko.agent import Agent
 from paramiko.pkey import PKey
 
 from rkops.core.errors import AuthFailedError
+from rkops.core.terminal import TERMINAL
 from rkops.transport.sshconfig import SshSettings
 
-_asking = threading.Lock()
-_answers: dict[str, str] = {}
+_answers: dict[str, str | None] = {}
 
 
 def password_variable(board: str) -> str:
@@ -36,13 +38,26 @@ def _given_password(board: str) -> tuple[str, str] | None:
 
 
 def _asked_password(user: str) -> str | None:
-    """Ask on a terminal; one answer serves all boards with this user."""
+    """Ask on a terminal; one answer, also none, serves all boards with this user."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    with _asking:
+    with TERMINAL.asking():
         if user not in _answers:
-            _answers[user] = getpass.getpass(f"ssh password of {user} on the boards: ", sys.stderr)
+            _answers[user] = _typed_password(f"ssh password of {user} on the boards: ")
         return _answers[user]
+
+
+def _typed_password(prompt: str) -> str | None:
+    """Read without echo; Ctrl-C ends the process from another thread: the echo comes back then."""
+    before = termios.tcgetattr(sys.stdin)
+    restore = partial(termios.tcsetattr, sys.stdin.fileno(), termios.TCSANOW, before)
+    atexit.register(restore)
+    try:
+        return getpass.getpass(prompt, sys.stderr)
+    except EOFError:  # Ctrl-D
+        return None
+    finally:
+        atexit.unregister(restore)
 
 
 def _load(path: Path) -> PKey | None:
