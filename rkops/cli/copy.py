@@ -62,7 +62,8 @@ def push(
     from rkops.services import copy
 
     boards = select_boards(load_inventory(inventory), board or [], everything=every)
-    _show(lambda options: copy.push(boards, local, remote, options), timeout, jobs, form)
+    names = [board.name for board in boards]
+    _show(lambda options: copy.push(boards, local, remote, options), names, timeout, jobs, form)
 
 
 def pull(
@@ -85,24 +86,23 @@ def pull(
     from rkops.services import copy
 
     boards = select_boards(load_inventory(inventory), board or [], everything=every)
-    _show(lambda options: copy.pull(boards, remote, local, options), timeout, jobs, form)
+    names = [board.name for board in boards]
+    _show(lambda options: copy.pull(boards, remote, local, options), names, timeout, jobs, form)
 
 
 def _show(
-    work: "Callable[[CopyOptions], CopyReport]", timeout: float, jobs: int, form: Format
+    work: "Callable[[CopyOptions], CopyReport]",
+    names: list[str],
+    timeout: float,
+    jobs: int,
+    form: Format,
 ) -> None:
     """Copy, draw the progress, say what came of each board, and exit."""
-    from rkops.report.copy import copy_json, copy_line, showing
+    from rkops.report.copy import copy_json, showing
     from rkops.services.copy import CopyOptions
-    from rkops.services.copy_report import Copied, CopyState
 
-    def tell(row: Copied) -> None:
-        if form is Format.TABLE:
-            typer.echo(copy_line(row), err=row.state is not CopyState.COPIED)
-
-    with showing() as show:
-        options = CopyOptions(timeout, jobs, listener=show, on_board=tell)
-        report = work(options)
+    with showing(names, quiet=form is Format.JSON) as show:
+        report = work(CopyOptions(timeout, jobs, listener=show.listen, on_board=show.ended))
     if form is Format.JSON:
         typer.echo(copy_json(report))
     raise typer.Exit(report.exit_code)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rkops.core.events import Progress
+from rkops.core.terminal import TERMINAL
 from rkops.report.deploy import line_of, size_text
 from rkops.services.changes import Change
 
@@ -53,6 +54,14 @@ class BarWatcher(Watcher):
             board: bars.add_task(f"{board:<{width}}", total=None, phase="waiting", detail="")
             for board in boards[:_MAX_BARS]
         }
+
+    def clear(self) -> None:
+        """Make room for a question."""
+        self._bars.stop()
+
+    def draw(self) -> None:
+        """Come back."""
+        self._bars.start()
 
     def listen(self, event: Progress) -> None:
         """Move the board's bar."""
@@ -104,7 +113,12 @@ def watching(boards: Sequence[str], *, quiet: bool) -> Iterator[Watcher]:
     )
     # The table says it all again: the bars make room for it.
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield BarWatcher(bars, boards)
+        watcher = BarWatcher(bars, boards)
+        TERMINAL.attend(watcher)
+        try:
+            yield watcher
+        finally:
+            TERMINAL.dismiss(watcher)
 
 
 class _Silent(Watcher):
