@@ -125,15 +125,15 @@ class World:
         """Do something on a board behind the back of rkops."""
         return self.run("lab", "exec", board, "--", "sh", "-c", script).stdout
 
-    def processes(self) -> dict[int, str]:
-        """What commands of this world started and what still runs; adb's server aside."""
+    def processes(self, *, adb: bool = False) -> dict[int, str]:
+        """What commands of this world started and what still runs; adb's server only if asked."""
         found = {}
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = (place / "environ").read_bytes().split(b"\0")
                 line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 mine = f"{_MARK}={self.mark}".encode() in words or str(self.lab) in line
-                if mine and "fork-server server" not in line:
+                if mine and (adb or "fork-server server" not in line):
                     found[int(place.name)] = line
         return found
 
