@@ -5,6 +5,7 @@ order (ld.so(8), dl-load.c) is followed: the entries of /etc/ld.so.cache, then t
 directories; a copy for another machine is passed over. LD_LIBRARY_PATH is not part of it.
 """
 
+import re
 import struct
 
 from rkops.agent.fact import absent, present
@@ -21,6 +22,10 @@ _TRIPLETS = {
     "x86_64": "x86_64-linux-gnu",
 }
 _LIMIT_BYTES = 16 << 20
+_INTERPRETER = re.compile(rb"(/[\w./-]*/ld-[\w.-]*\.so\.\d+)\0")
+"""The loader a program names near its beginning (ELF PT_INTERP)."""
+_SYSTEM_DIRS = re.compile(rb"(?:/[\w./-]*lib[\w./-]*/\0){2,}")
+"""glibc's `system_dirs` (elf/dl-load.c), compiled into the loader: its default directories."""
 
 
 def cached(data: bytes, name: str) -> list:
@@ -48,6 +53,21 @@ def cached(data: bytes, name: str) -> list:
     return paths
 
 
+def _told(tree) -> list:
+    """Return the default directories that are written in the loader's own bytes."""
+    for program in ("/bin/sh", "/usr/bin/env"):
+        try:
+            found = _INTERPRETER.search(tree.read(program, 4096))
+            data = tree.read(found.group(1).decode("ascii"), 4 << 20) if found else b""
+        except OSError:
+            continue
+        table = _SYSTEM_DIRS.search(data)
+        if table:
+            names = table.group().decode("ascii").split("\0")
+            return [name.rstrip("/") for name in names if name]
+    return []
+
+
 def directories(tree, machine: str) -> list:
     """Return the loader's default directories for this user land, in its order."""
     if tree.exists("/system/bin/linker64"):
@@ -55,10 +75,13 @@ def directories(tree, machine: str) -> list:
     for name in tree.names("/lib"):
         if name.startswith("ld-musl-"):
             return ["/lib", "/usr/local/lib", "/usr/lib"]
+    told = _told(tree)
+    if told:
+        return told
     triplet = _TRIPLETS.get(machine, machine)
-    multi = ["/lib/" + triplet, "/usr/lib/" + triplet]
-    # Debian's glibc looks in both, others in lib64 on a 64-bit machine (or lib on aarch64 musl).
-    return multi + ["/lib64", "/usr/lib64", "/lib", "/usr/lib"]
+    if tree.is_dir("/lib/" + triplet):  # Debian's glibc does not look in lib64
+        return ["/lib/" + triplet, "/usr/lib/" + triplet, "/lib", "/usr/lib"]
+    return ["/lib64", "/usr/lib64", "/lib", "/usr/lib"]
 
 
 def _fits(tree, path: str, machine: str) -> bool:

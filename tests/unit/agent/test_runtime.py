@@ -83,6 +83,31 @@ def test_a_cache_of_nonsense_counts_ends(tmp_path: Path) -> None:
         loader.cached(data, "librknnrt.so")
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"/lib/aarch64-linux-gnu/libc.so.6": elf()}, "/usr/lib/librknnrt.so"),
+        ({}, "/usr/lib64/librknnrt.so"),
+        (
+            {
+                "/bin/sh": elf()[:64] + b"/lib/ld-linux-aarch64.so.1\0",
+                "/lib/ld-linux-aarch64.so.1": elf(b"/lib/\0/usr/lib/\0"),
+            },
+            "/usr/lib/librknnrt.so",
+        ),
+    ],
+    ids=["Debian", "lib64 distribution", "what the loader itself says"],
+)
+def test_without_a_cache_the_default_directories_decide(
+    tmp_path: Path, files: dict[str, bytes], expected: str
+) -> None:
+    copies = {
+        "/usr/lib64/librknnrt.so": elf(RUNTIME % b"1.6.0"),
+        "/usr/lib/librknnrt.so": elf(RUNTIME % b"2.3.2"),
+    }
+    assert loader.loaded(board_tree(tmp_path, {**copies, **files}))["value"] == expected
+
+
 def test_copies_are_found_where_the_board_says(tmp_path: Path) -> None:
     site = "/home/firefly/.local/lib/python3.11/site-packages"
     tree = board_tree(
