@@ -11,6 +11,7 @@ import logging
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except RkopsError as error:
         explain_error(error)
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
@@ -117,3 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
+    except Exception as bug:  # noqa: BLE001 - Python would end with 1, which says "findings"
+        traceback.print_exc()
+        typer.echo(f"error: a bug in rkops: {type(bug).__name__}: {bug}", err=True)
+        typer.echo("  try: again; if it stays, report the lines above", err=True)
+        sys.exit(ExitCode.INTERNAL)
