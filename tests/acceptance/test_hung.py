@@ -12,10 +12,10 @@ from rkops.core.result import Answered, Lost
 from rkops.fleet.contact import GRACE_SECONDS
 from rkops.fleet.inventory import load_inventory
 from rkops.lab.faults import Faults
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.sshlogin import Account
-from rkops.lab.wire import WireBoard, WireLab
-from rkops.lab.wireboard import frames, recording
+from rkops.lab.ssh.login import Account
+from rkops.lab.wire.board import frames, recording
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
 from rkops.services.gather import gather
 from tests.acceptance.kit import World
 from tests.contract.adbserver import own_adb_server_port

@@ -8,11 +8,11 @@ from typing import BinaryIO
 
 import pytest
 
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.lab.endpoint import CommandIO, FileStat
-from rkops.lab.here import HereEndpoint
-from rkops.lab.sshlogin import Account
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.ssh.login import Account
+from rkops.lab.wire.boards import WireBoard, WireLab
 from tests.acceptance.kit import MODEL, OTHER_MODEL, World, fired
 from tests.contract.links.ssh import WIRE_HOST, new_key, wire
 from tests.lab.conftest import need_namespaces
