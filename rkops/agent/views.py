@@ -1,7 +1,8 @@
 """One Python as one account sees it: sys.path, and the rknn-toolkit-lite2 that imports.
 
 Only the interpreter itself knows its sys.path (user site, `.pth` files, venv), so it is run as
-that account with a login's environment. It imports nothing for the answer but os.
+that account with a login's environment. It imports nothing for the answer but os, and leaves no
+compiled code of what a `.pth` file imports (PYTHONDONTWRITEBYTECODE reaches its children too).
 """
 
 import os
@@ -69,7 +70,8 @@ class View:
         self.lite = unknown("not asked")
         self._child = None
         try:
-            self._child = Child([python, "-c", _CODE], environment(tree, account), account)
+            values = dict(environment(tree, account), PYTHONDONTWRITEBYTECODE="1")
+            self._child = Child([python, "-B", "-c", _CODE], values, account)
         except OSError as exc:
             self.lite = unknown("%s: %s" % (python, exc.strerror))
 

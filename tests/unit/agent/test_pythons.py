@@ -86,6 +86,17 @@ def test_a_site_that_shouts_does_not_drown_the_view(tmp_path: Path) -> None:
     assert view_of(tmp_path / "venv", tmp_path).lite["is"] == "absent"
 
 
+def test_a_view_leaves_no_compiled_code(tmp_path: Path) -> None:
+    site = make_venv(tmp_path / "venv")
+    again = f"import subprocess; subprocess.call([{sys.executable!r}, '-c', 'import hooked'])"
+    (site / "hooked.py").write_text("here = True\n")
+    (site / "hook.pth").write_text(
+        f"import hooked, os; os.environ['PYTHONPATH'] = {str(site)!r}; {again}\n"
+    )
+    assert view_of(tmp_path / "venv", tmp_path).sys_path
+    assert sorted(place.name for place in site.iterdir()) == ["hook.pth", "hooked.py"]
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [("exit 3", "code 3"), ("sleep 60", "no answer in time"), ("kill -9 $$", "code -9")],
