@@ -15,10 +15,10 @@ import sys
 import time
 from pathlib import Path
 
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.lab.faults import Faults
-from rkops.lab.here import HereEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.wire.boards import WireBoard, WireLab
 
 SSHD = "/usr/sbin/sshd"
 

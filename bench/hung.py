@@ -21,10 +21,10 @@ from wire_fleet import address_of
 
 from rkops.fleet.inventory import load_inventory
 from rkops.lab.faults import Faults
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
 from rkops.services.gather import gather
-from rkops.transport.adbprivate import private_server
+from rkops.transport.adb.private import private_server
 
 TIMEOUT = 2.0
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from rkops.lab.endpoint import CommandIO
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
 from rkops.transport.base import AdbAddress
 
 SINGLE_FACTS = (

@@ -67,7 +67,7 @@ def _story(boards: int, place: Path, *, arm64: bool) -> Iterator[str]:
 @contextmanager
 def _private_place(*, keep: bool) -> Iterator[Path]:
     """Give the demo a lab, an inventory and an adb server of its own, gone afterwards."""
-    from rkops.transport.adbprivate import private_server
+    from rkops.transport.adb.private import private_server
 
     place = Path(tempfile.mkdtemp(prefix="rkops-demo-"))
     os.environ["RKOPS_LAB"] = str(place / "lab")

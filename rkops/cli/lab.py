@@ -80,7 +80,7 @@ def _exec(
     Example: rkops lab exec healthy -- pkill rknn_server
     """
     from rkops.lab.client import find_inside
-    from rkops.lab.enter import run_inside
+    from rkops.lab.host.enter import run_inside
     from rkops.lab.state import lab_dir
 
     row = find_inside(lab_dir(), board)

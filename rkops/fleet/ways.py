@@ -92,7 +92,7 @@ class Prober:
             return address.host, address.port
         if self._direct:
             return address.host, address.port or SSH_PORT
-        from rkops.transport.sshconfig import tcp_address  # brings paramiko: only when needed
+        from rkops.transport.ssh.config import tcp_address  # brings paramiko: only when needed
 
         try:
             return tcp_address(address)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from rkops.core.errors import LabError
-from rkops.lab import kernel
 from rkops.lab.client import BoardRow, find_inside, find_row, set_link_fault, set_power
-from rkops.lab.enter import do_inside
 from rkops.lab.faults import Faults
+from rkops.lab.host import kernel
+from rkops.lab.host.enter import do_inside
 
 POWER = ("power-off", "power-on", "reboot")
 _MODELS = "/opt/rkops"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rkops.lab.boardfiles import USER
+from rkops.lab.host.files import USER
 from rkops.lab.profile import Profile
 from rkops.lab.state import Paths
 

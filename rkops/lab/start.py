@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rkops.core.errors import LabError
 from rkops.lab.client import lab_up
-from rkops.lab.idmap import has_many_ids
+from rkops.lab.host.idmap import has_many_ids
 from rkops.lab.profile import DEFAULT_ORDER, load_profile
 
 
@@ -32,7 +32,7 @@ def start_lab(top: Path, profiles: Sequence[str], kind: str, *, say: Callable[[s
         LabError: a lab runs there already, or boards of this kind cannot be had.
     """
     if kind == "host":
-        from rkops.lab.probe import why_not
+        from rkops.lab.host.probe import why_not
 
         if reason := why_not():
             say(f"host boards cannot be had here ({reason}): using recorded wire boards")
@@ -40,7 +40,7 @@ def start_lab(top: Path, profiles: Sequence[str], kind: str, *, say: Callable[[s
     if kind == "host" and "user-lite" in profiles and not has_many_ids():
         say("boards have no user beside root here, so user-lite shows nothing (install uidmap)")
     if kind == "arm64":
-        from rkops.lab.arm64 import arm64_userland
+        from rkops.lab.arm64.userland import arm64_userland
 
         arm64_userland(say=say)  # a root still to be built is built here, where the user is told
     return lab_up(top, profiles, kind)

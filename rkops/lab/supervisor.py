@@ -17,14 +17,15 @@ from pathlib import Path
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import LabError
-from rkops.lab import kernel
-from rkops.lab.boardinit import BoardPlan
-from rkops.lab.daemons import Sockets
-from rkops.lab.idmap import has_many_ids
+from rkops.lab.host import kernel
+from rkops.lab.host.daemons import Sockets
+from rkops.lab.host.idmap import has_many_ids
+from rkops.lab.host.init import BoardPlan
+from rkops.lab.host.spawn import Keeper
+from rkops.lab.host.userland import HostUserland, Userland, choose_userland
 from rkops.lab.inventory import LabBoard, write_inventory
-from rkops.lab.keys import lab_keys
 from rkops.lab.profile import load_profile
-from rkops.lab.spawn import Keeper
+from rkops.lab.ssh.keys import lab_keys
 from rkops.lab.state import (
     MOST_BOARDS,
     Paths,
@@ -34,8 +35,7 @@ from rkops.lab.state import (
     listen_ssh,
     serial_of,
 )
-from rkops.lab.userland import HostUserland, Userland, choose_userland
-from rkops.lab.wirekeeper import WireKeeper
+from rkops.lab.wire.keeper import WireKeeper
 
 CONTROL = "control.sock"
 _BOOT_SECONDS = 30.0

@@ -22,7 +22,7 @@ def adb_facts(toolkits: tuple[Toolkit, ...], *, uses_adb: bool) -> HostFacts:
     """Return the adb programs of PATH and the adb server that runs; starts none."""
     if not uses_adb:
         return HostFacts(toolkits=toolkits, uses_adb=False)
-    from rkops.transport.adbserver import server_facts
+    from rkops.transport.adb.server import server_facts
 
     others = tuple(AdbProgram(path, "") for path in _on_path("adb"))
     try:

@@ -11,9 +11,9 @@ def open_transport(address: Address, *, board: str, deadline: Deadline) -> Trans
         TransportError: the board gave no usable answer; the error says why and what to try.
     """
     if isinstance(address, AdbAddress):
-        from rkops.transport.adb import open_adb
+        from rkops.transport.adb.transport import open_adb
 
         return open_adb(address, board=board, deadline=deadline)
-    from rkops.transport.ssh import open_ssh
+    from rkops.transport.ssh.transport import open_ssh
 
     return open_ssh(address, board=board, deadline=deadline)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rkops.core.errors import LabError
-from rkops.lab.arm64 import arm64_userland
+from rkops.lab.arm64.userland import arm64_userland
 from tests.arm64.needs import go_without
 
 _SECONDS = 100

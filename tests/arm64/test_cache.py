@@ -7,8 +7,8 @@ import pytest
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import LabError
-from rkops.lab.rootfs import RECIPE, ensure_root, recipe_key
-from rkops.lab.rootfs_build import MIRROR_VARIABLE, find_mirror, missing_packages
+from rkops.lab.arm64.build import MIRROR_VARIABLE, find_mirror, missing_packages
+from rkops.lab.arm64.rootfs import RECIPE, ensure_root, recipe_key
 from tests.arm64.needs import go_without
 
 
@@ -19,7 +19,7 @@ def names(directory):
 def test_the_key_follows_the_recipe():
     assert len(recipe_key()) == 12
     assert recipe_key() == recipe_key()
-    assert {"rootfs_build", "rootfs_fixup"} <= set(RECIPE)
+    assert {"build", "fixup"} <= set(RECIPE)
 
 
 def test_an_unpacked_root_is_taken_as_it_is(tmp_path):

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from rkops.facts.board import BoardFacts
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
 
 
 def reply(facts: BoardFacts) -> bytes:

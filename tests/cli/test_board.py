@@ -11,8 +11,8 @@ import pytest
 
 from rkops.cli.app import main
 from rkops.fleet.inventory import load_inventory
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
 
 COMMENTED = """\
 # the fleet of the door

@@ -10,7 +10,7 @@ import pytest
 
 from rkops.agent.lock import BoardLock
 from rkops.core.exit import ExitCode
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from tests.crash.boards import Site, leftovers, model, wire_boards
 from tests.unit.checks.profiles import healthy, wrong_soc
 

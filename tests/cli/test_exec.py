@@ -18,9 +18,9 @@ from rkops.core.exit import ExitCode
 from rkops.fleet.inventory import load_inventory
 from rkops.lab.endpoint import CommandIO
 from rkops.lab.faults import Faults
-from rkops.lab.here import HereEndpoint
-from rkops.lab.sshd import new_host_key
-from rkops.lab.sshlogin import Account
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.ssh.daemon import new_host_key
+from rkops.lab.ssh.login import Account
 from tests.contract.links.ssh import WIRE_HOST, home, known, new_key, wire
 
 REFUSED_PORT = 1

@@ -11,9 +11,9 @@ import pytest
 
 from rkops.core.deadline import Deadline
 from rkops.core.exit import ExitCode
-from rkops.lab.adbd import Manner
-from rkops.lab.here import HereEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.adb.daemon import Manner
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.wire.boards import WireBoard, WireLab
 from tests.contract.adbserver import own_adb_server_port
 from tests.contract.links.ssh import SSHD_HOST, home, known, new_key, sshd
 

@@ -16,11 +16,11 @@ import msgspec
 
 from rkops.agent.frames import frame
 from rkops.facts.board import BoardFacts
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.lab.endpoint import CommandIO
 from rkops.lab.faults import Faults
-from rkops.lab.here import HereEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.wire.boards import WireBoard, WireLab
 
 TINY = Path(__file__).parents[1] / "data" / "tiny-rk3588-2.3.2.rknn"
 _CLI = "from rkops.cli.app import main; main()"

@@ -9,7 +9,7 @@ import pytest
 
 from rkops.agent import shelf
 from rkops.core.exit import ExitCode
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from tests.crash.boards import Site, leftovers, model, wire_boards
 
 pytestmark = pytest.mark.adb

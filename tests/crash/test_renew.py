@@ -11,7 +11,7 @@ from rkops.core.events import Progress
 from rkops.core.result import Answered
 from rkops.fleet.contact import Contact, for_each
 from rkops.fleet.inventory import load_inventory
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.services.boardmodels import BoardModels
 from rkops.services.changes import Action, Change
 from rkops.services.delivery import deliver

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rkops.lab.probe import why_not
+from rkops.lab.host.probe import why_not
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

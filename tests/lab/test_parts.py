@@ -10,15 +10,15 @@ import pytest
 
 from rkops.core.errors import LabError
 from rkops.fleet.inventory import parse_inventory
-from rkops.lab import standins
 from rkops.lab.boardfaults import apply_fault, fault_names
-from rkops.lab.elf import machine_names, shared_object
+from rkops.lab.host import standins
+from rkops.lab.host.elf import machine_names, shared_object
+from rkops.lab.host.sysfiles import proc_files, sys_tree
 from rkops.lab.inventory import LabBoard, inventory_text
 from rkops.lab.profile import BANNERS, DEFAULT_ORDER, load_profile, profile_names
 from rkops.lab.start import choose_profiles
 from rkops.lab.state import Paths, claim_number, connect_line, listen_line, serial_of
 from rkops.lab.supervisor import board_names
-from rkops.lab.sysfiles import proc_files, sys_tree
 from rkops.transport.base import AdbAddress, SshAddress
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rkops.facts.parse import parse_facts
 from rkops.lab.profile import profile_names
-from rkops.lab.wireboard import recording
+from rkops.lab.wire.board import recording
 from tests.lab.conftest import need_namespaces
 
 MODEL = Path(__file__).parents[1] / "data" / "tiny-rk3588-2.3.2.rknn"

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.lab.faults import Faults
-from rkops.lab.here import HereEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.wire.boards import WireBoard, WireLab
 from rkops.transport.open import open_transport
 from tests.contract.links import Link, MakeLink
 

@@ -17,9 +17,9 @@ import pytest
 from rkops.core.deadline import Deadline
 from rkops.lab.endpoint import Endpoint
 from rkops.lab.faults import Faults
-from rkops.lab.here import HereEndpoint
-from rkops.lab.sshd import new_host_key, serve_ssh
-from rkops.lab.sshlogin import Account
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.ssh.daemon import new_host_key, serve_ssh
+from rkops.lab.ssh.login import Account
 from rkops.transport.base import SshAddress
 from rkops.transport.open import open_transport
 from tests.contract.links import Link, MakeLink

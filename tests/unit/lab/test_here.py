@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rkops.lab.endpoint import CommandIO
-from rkops.lab.here import HereEndpoint
+from rkops.lab.here.endpoint import HereEndpoint
 
 STUBBORN = "trap '' HUP; echo $$; while :; do sleep 0.05; done"
 

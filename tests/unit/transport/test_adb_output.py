@@ -2,7 +2,7 @@
 
 import pytest
 
-from rkops.transport.adboutput import LegacyOutput, ModernOutput
+from rkops.transport.adb.output import LegacyOutput, ModernOutput
 
 SAID = b"one\r\n\r\ntwo\n\r\r\n@abc@@\x00\xff no newline at the end\r"
 

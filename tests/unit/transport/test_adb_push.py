@@ -9,11 +9,11 @@ import pytest
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import DeadlineError, LinkLostError, TransferError, TransportError
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.lab.faults import Faults
-from rkops.lab.here import HereEndpoint
-from rkops.lab.wire import WireBoard, WireLab
-from rkops.transport.adb import AdbTransport, open_adb
+from rkops.lab.here.endpoint import HereEndpoint
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.transport.adb.transport import AdbTransport, open_adb
 from tests.contract.adbserver import own_adb_server_port
 
 pytestmark = pytest.mark.adb

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rkops.core.errors import BoardRefusedError, BoardUnreachableError
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.wire import WireBoard, WireLab
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
 from rkops.transport.reach import reach
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import AdbServerError, DeadlineError, TransportError
-from rkops.transport.adbserver import client_path, connect_server, server_facts, server_where
+from rkops.transport.adb.server import client_path, connect_server, server_facts, server_where
 from rkops.transport.base import AdbAddress
 from rkops.transport.open import open_transport
 from tests.contract.adbserver import free_port, kill_adb_server

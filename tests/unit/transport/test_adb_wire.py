@@ -8,12 +8,12 @@ import pytest
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import BoardOfflineError, LabError
-from rkops.lab.adbd import Manner
+from rkops.lab.adb.daemon import Manner
 from rkops.lab.faults import Faults
-from rkops.lab.replay import ReplayEndpoint
-from rkops.lab.wire import WireBoard, WireLab
-from rkops.transport.adb import open_adb
-from rkops.transport.adbserver import client_path
+from rkops.lab.wire.boards import WireBoard, WireLab
+from rkops.lab.wire.replay import ReplayEndpoint
+from rkops.transport.adb.server import client_path
+from rkops.transport.adb.transport import open_adb
 from rkops.transport.base import AdbAddress
 from tests.contract.adbserver import own_adb_server_port
 

@@ -10,7 +10,7 @@ from rkops.core.errors import (
     LinkLostError,
     TransportError,
 )
-from rkops.transport.adbwords import file_error, said_connected, server_error
+from rkops.transport.adb.words import file_error, said_connected, server_error
 
 # As adb 29.0.6 and 36.0.0 say them.
 SAID = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rkops.transport.sshknown import fingerprint, host_label, judge, known_keys, parse_known
+from rkops.transport.ssh.known import fingerprint, host_label, judge, known_keys, parse_known
 
 KEY = base64.b64encode(b"key one").decode()
 OTHER = base64.b64encode(b"key two").decode()

@@ -19,12 +19,12 @@ from rkops.core.errors import (
     LinkLostError,
     TransportError,
 )
-from rkops.lab.sshd import new_host_key
-from rkops.lab.sshlogin import Account
+from rkops.lab.ssh.daemon import new_host_key
+from rkops.lab.ssh.login import Account
 from rkops.transport.base import SshAddress
-from rkops.transport.ssh import SshTransport, open_ssh
-from rkops.transport.sshconfig import config_for, tcp_address
-from rkops.transport.sshtcp import connect_tcp
+from rkops.transport.ssh.config import config_for, tcp_address
+from rkops.transport.ssh.tcp import connect_tcp
+from rkops.transport.ssh.transport import SshTransport, open_ssh
 from tests.contract.links.ssh import WIRE_HOST, home, known, new_key, wire
 
 HOST_KEY = new_host_key()

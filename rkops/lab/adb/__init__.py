@@ -1,0 +1,1 @@
+"""An ADB daemon for simulated boards: the real wire protocol, old manner and new."""

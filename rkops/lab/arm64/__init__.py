@@ -1,0 +1,1 @@
+"""arm64 boards: an arm64 Debian under qemu-user."""

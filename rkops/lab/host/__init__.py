@@ -1,0 +1,1 @@
+"""Host boards: namespaces over this machine's own user land."""

@@ -1,0 +1,1 @@
+"""Wire boards: recorded boards in one process."""

@@ -1,0 +1,1 @@
+"""The adb transport: a thin path to the adb server, beside adbutils."""

@@ -1,0 +1,140 @@
+"""Getting a board's link up at the adb server, and keeping its words apart from its state."""
+
+import contextlib
+import threading
+from contextlib import closing
+from dataclasses import dataclass
+
+from rkops.core.deadline import Deadline
+from rkops.core.errors import BoardOfflineError, DeadlineError, LinkLostError, RkopsError
+from rkops.transport.adb.connection import ServerSocket
+from rkops.transport.adb.words import said_connected, server_error
+
+MOST_LINKS = 700
+"""Links to leave with an adb server: it aborts at file 1024 ("bit out of range 0 -
+FD_SETSIZE", seen with adb 29 and 36 at some 930 boards), and calls need files too."""
+_SETTLE_SECONDS = 3.0
+_PARTING_SECONDS = 0.5
+
+
+class LinkCount:
+    """How many links the adb server has, as far as this process knows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count: int | None = None
+
+    def made(self, board: str, deadline: Deadline) -> None:
+        """Count one more; the first time, ask for those that were there before."""
+        with self._lock:
+            if self._count is None:
+                doing = "asking the adb server for its boards"
+                _, text = _ask("host:devices", doing, board, deadline)
+                self._count = text.count("\n")
+            else:
+                self._count += 1
+
+    def let_go(self) -> bool:
+        """Count one less and return True, if there are too many."""
+        with self._lock:
+            if self._count is None or self._count <= MOST_LINKS:
+                return False
+            self._count -= 1
+            return True
+
+
+LINKS = LinkCount()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A live link: what the board's adbd can do, and whether it was made just now."""
+
+    features: frozenset[str]
+    made: bool
+
+
+def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
+    """Make sure that the adb server has a live link to the board.
+
+    Raises:
+        TransportError: no link; refused, silent, offline and unauthorized differ.
+    """
+    words, features = _features(serial, board, deadline)
+    if words is None:
+        return LinkUp(features, made=False)
+    error = server_error(words, serial, board=board)
+    if not isinstance(error, BoardOfflineError):
+        raise error
+    if "not found" not in words:
+        disconnect(serial, board=board, deadline=deadline)
+    features = _connect(serial, board, deadline)
+    LINKS.made(board, deadline)
+    return LinkUp(features, made=True)
+
+
+def disconnect(serial: str, *, board: str, deadline: Deadline) -> None:
+    """Let the adb server forget the board; it is no error when it did not know it."""
+    _ask(f"host:disconnect:{serial}", "disconnecting a dead link", board, deadline)
+
+
+def _connect(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
+    try:
+        answer = _connect_words(serial, board, deadline)
+        if answer.startswith("already"):
+            words, features = _features(serial, board, deadline)
+            if words is None:
+                return features
+            # Known but dead: `connect` alone would say "already connected" for ever.
+            disconnect(serial, board=board, deadline=deadline)
+            answer = _connect_words(serial, board, deadline)
+    except DeadlineError:
+        # The server would go on trying, for two minutes if the board is off.
+        with contextlib.suppress(RkopsError):
+            disconnect(serial, board=board, deadline=Deadline.after(_PARTING_SECONDS))
+        raise
+    if not said_connected(answer):
+        raise server_error(answer, serial, board=board)
+    return _settled(serial, board, deadline)
+
+
+def _settled(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
+    """Wait for the greeting: servers before adb 29 say "connected" before it is over."""
+    patience = deadline.within(_SETTLE_SECONDS)
+    while True:
+        words, features = _features(serial, board, deadline)
+        if words is None:
+            return features
+        error = server_error(words, serial, board=board)
+        if not isinstance(error, BoardOfflineError) or patience.expired:
+            raise error
+        patience.pause(0.02)
+
+
+def _connect_words(serial: str, board: str, deadline: Deadline) -> str:
+    doing = f"adb connected to {serial} (it accepts, but does not greet)"
+    words, text = _ask(f"host:connect:{serial}", doing, board, deadline)
+    return text if words is None else words
+
+
+def _features(serial: str, board: str, deadline: Deadline) -> tuple[str | None, frozenset[str]]:
+    doing = "asking the adb server for the board"
+    words, text = _ask(f"host-serial:{serial}:features", doing, board, deadline)
+    return words, frozenset(text.split(","))
+
+
+def _ask(service: str, doing: str, board: str, deadline: Deadline) -> tuple[str | None, str]:
+    """Ask the server itself: the words it refuses with, or None and its answer.
+
+    Asked again once when the server goes away meanwhile (`adb kill-server` by somebody).
+    """
+    try:
+        return _asked(service, doing, board, deadline)
+    except LinkLostError:
+        return _asked(service, doing, board, deadline)
+
+
+def _asked(service: str, doing: str, board: str, deadline: Deadline) -> tuple[str | None, str]:
+    with closing(ServerSocket(board, deadline)) as link:
+        words = link.request(service.encode(), doing)
+        return words, link.text() if words is None else ""

@@ -1,0 +1,1 @@
+"""The ssh transport: fabric and paramiko, with deadlines of our own."""
