@@ -187,7 +187,7 @@ def test_a_stream_comes_as_it_is_said(link: Link, board: Transport) -> None:
 
 def test_a_stream_ends_when_the_context_is_left(link: Link, board: Transport) -> None:
     beat = link.scratch / "beat"
-    script = f"echo up; while :; do echo x >> {beat}; sleep 0.02; done"
+    script = f"echo x > {beat}; echo up; while :; do echo x >> {beat}; sleep 0.02; done"
     with board.stream(["sh", "-c", script], deadline=soon()) as pieces:
         assert next(pieces) == b"up\n"
     assert _stands_still(beat)
