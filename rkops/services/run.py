@@ -122,6 +122,7 @@ class _Running:
         self._quiet = QuietDeadline(options.timeout_seconds)
         self._out: list[bytes] = []
         self._err: list[bytes] = []
+        self._wrong: WrongBoardError | None = None
 
     def run(self, argv: Sequence[str]) -> CommandResult:
         if self._options.typed or sum(map(len, argv)) > _LONG_LINE:
@@ -134,6 +135,8 @@ class _Running:
             typed=self._typed(),
             heard=self._heard,
         )
+        if self._wrong:
+            raise self._wrong
         if rest := self._greeting.end():
             self._hand_on(rest, b"")
         return replace(result, stdout=b"".join(self._out), stderr=b"".join(self._err))
@@ -145,7 +148,13 @@ class _Running:
 
     def _heard(self, out: bytes, err: bytes) -> None:
         self._quiet.put_off()
-        out = self._greeting.feed(out)
+        try:
+            out = self._greeting.feed(out)
+        except WrongBoardError as error:
+            # The guard ends the command by itself. To hang up on it would send that board more.
+            self._wrong = error
+        if self._wrong:
+            return
         self._met.note(self._board, self._greeting.identity)
         if out or err:
             self._hand_on(out, err)

@@ -43,21 +43,20 @@ class WatchedEndpoint:
         self.home.mkdir(parents=True)
         self.serial = place / "serial"
         self.serial.write_bytes(THERE.removeprefix("dt:").encode() + b"\0")
-        self.said: list[tuple[str, bytes]] = []
+        self.said: list[tuple[str, bytearray]] = []
         self.writes: list[str] = []
         self._here = HereEndpoint(env={"HOME": str(self.home)}, cwd=str(self.home))
 
     async def run(self, command: str, io: CommandIO, *, pty: bool) -> int:
         heard = bytearray()
+        self.said.append((command, heard))
 
         async def out(data: bytes) -> None:
             heard.extend(data)
             await io.out(data)
 
         mine = command.replace(SERIAL, str(self.serial))
-        code = await self._here.run(mine, CommandIO(io.stdin, out, io.err), pty=pty)
-        self.said.append((command, bytes(heard)))
-        return code
+        return await self._here.run(mine, CommandIO(io.stdin, out, io.err), pty=pty)
 
     def stat(self, path: str) -> FileStat:
         return self._here.stat(path)
@@ -118,7 +117,7 @@ def test_no_command_does_more_than_ask_who_is_there(recorded: Recorded, name: st
     for link, board in recorded.boards.items():
         assert board.said, f"{link} was not asked"
         answers = {_beside_identity(said) for _, said in board.said}
-        assert answers == {f"@rkops-wrong {THERE}"}, link
+        assert answers == {f"@rkops-wrong {THERE}"}, (link, board.said)
         assert board.writes == []
         assert list(board.home.iterdir()) == []
     assert not recorded.models.exists()
@@ -126,7 +125,7 @@ def test_no_command_does_more_than_ask_who_is_there(recorded: Recorded, name: st
     assert not Path("/tmp/was-here").exists()
 
 
-def _beside_identity(said: bytes) -> str:
+def _beside_identity(said: bytearray) -> str:
     """What the agent's words were, but for who the board is."""
     lines = said.decode().replace("\r", "").split("\n")
     return "\n".join(line for line in lines if line.startswith("@rkops-") and "-id " not in line)
