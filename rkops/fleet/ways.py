@@ -71,13 +71,32 @@ def open_first(
     for left, address in zip(range(len(ways), 0, -1), ways, strict=True):
         budget = deadline.within(deadline.remaining / left)
         try:
-            return opener(address, board=board.name, deadline=budget)
+            transport = opener(address, board=board.name, deadline=budget)
+            if left > 1 and isinstance(address, AdbAddress):
+                _prove(transport, budget)
         except TransportError as error:
             failures.append(error)
+        else:
+            return transport
     first, *others = failures
     for other in others:
         first.hint = "; ".join(part for part in (first.hint, f"the other way: {other}") if part)
     raise first
+
+
+def _prove(transport: Transport, deadline: Deadline) -> None:
+    """Have the board do something: what the adb server has is a link, and it may be dead.
+
+    Costs a round trip, and only where there is another way to go.
+
+    Raises:
+        TransportError: the board said nothing; the transport is closed.
+    """
+    try:
+        transport.run(["true"], deadline=deadline)
+    except BaseException:
+        transport.close()
+        raise
 
 
 class Prober:

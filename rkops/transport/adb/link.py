@@ -6,7 +6,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from rkops.core.deadline import Deadline
-from rkops.core.errors import BoardOfflineError, DeadlineError, LinkLostError, RkopsError
+from rkops.core.errors import (
+    BoardOfflineError,
+    BoardUnauthorizedError,
+    DeadlineError,
+    LinkLostError,
+    RkopsError,
+)
 from rkops.transport.adb.connection import ServerSocket
 from rkops.transport.adb.words import said_connected, server_error
 
@@ -64,8 +70,9 @@ def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
     if words is None:
         return LinkUp(features, made=False)
     error = server_error(words, serial, board=board)
-    if not isinstance(error, BoardOfflineError):
+    if not isinstance(error, BoardOfflineError | BoardUnauthorizedError):
         raise error
+    # A refused key is offered again only on a new connection: it may be accepted by now.
     if "not found" not in words:
         disconnect(serial, board=board, deadline=deadline)
     features = _connect(serial, board, deadline)
@@ -76,6 +83,18 @@ def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
 def disconnect(serial: str, *, board: str, deadline: Deadline) -> None:
     """Let the adb server forget the board; it is no error when it did not know it."""
     _ask(f"host:disconnect:{serial}", "disconnecting a dead link", board, deadline)
+
+
+def link_anew(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
+    """Replace a link that is up by its state, and on which the board says nothing."""
+    disconnect(serial, board=board, deadline=deadline)
+    return link_up(serial, board=board, deadline=deadline)
+
+
+def part(serial: str, *, board: str) -> None:
+    """Have the adb server forget a link that led nowhere: the next run starts anew."""
+    with contextlib.suppress(RkopsError):
+        disconnect(serial, board=board, deadline=Deadline.after(_PARTING_SECONDS))
 
 
 def _connect(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
@@ -90,8 +109,7 @@ def _connect(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
             answer = _connect_words(serial, board, deadline)
     except DeadlineError:
         # The server would go on trying, for two minutes if the board is off.
-        with contextlib.suppress(RkopsError):
-            disconnect(serial, board=board, deadline=Deadline.after(_PARTING_SECONDS))
+        part(serial, board=board)
         raise
     if not said_connected(answer):
         raise server_error(answer, serial, board=board)

@@ -12,10 +12,10 @@ from pathlib import Path
 from weakref import WeakSet
 
 from rkops.core.deadline import Deadline
-from rkops.core.errors import BoardOfflineError, LinkLostError, RkopsError
+from rkops.core.errors import BoardOfflineError, DeadlineError, LinkLostError, RkopsError
 from rkops.transport.adb.connection import ServerSocket
 from rkops.transport.adb.files import fetch, spill
-from rkops.transport.adb.link import LINKS, LinkUp, disconnect, link_up
+from rkops.transport.adb.link import LINKS, LinkUp, disconnect, link_anew, link_up, part
 from rkops.transport.adb.output import LegacyOutput, ModernOutput, Output
 from rkops.transport.adb.push import Pushing
 from rkops.transport.adb.talk import Typing, converse, packets
@@ -197,22 +197,36 @@ class AdbTransport:
         return self._service(b"sync:", deadline)
 
     def _service(self, service: bytes, deadline: Deadline) -> ServerSocket:
-        """Open a service of the board's adbd, bringing a stale link up once."""
+        """Open a service of the board's adbd, bringing a stale link up once.
+
+        The server may call a link `device` for ever over which the board says nothing (it was
+        switched off, or its network was). So half of the time is for the link there is.
+        """
+        half = deadline.within(deadline.remaining / 2)
         try:
-            return self._asked(service, deadline)
+            return self._asked(service, deadline, patience=half)
         except (BoardOfflineError, LinkLostError):
             link_up(self._serial, board=self.board, deadline=deadline)
-            return self._asked(service, deadline)
+        except DeadlineError:
+            link_anew(self._serial, board=self.board, deadline=deadline)
+        try:
+            return self._asked(service, deadline, patience=deadline)
+        except DeadlineError:
+            part(self._serial, board=self.board)
+            raise
 
-    def _asked(self, service: bytes, deadline: Deadline) -> ServerSocket:
+    def _asked(self, service: bytes, deadline: Deadline, *, patience: Deadline) -> ServerSocket:
+        """Open a service; `patience` ends the opening, `deadline` what is done with it."""
         link = ServerSocket(self.board, deadline)
         try:
             words = link.request(
                 b"host:transport:" + self._serial.encode(), "asking the adb server for the board"
             )
             if words is None:
+                link.deadline = patience
                 words = link.request(service, "waiting for the board's adbd")
             if words is None:
+                link.deadline = deadline
                 with self._lock:
                     self._open.add(link)
                 link.doing = "running a command"

@@ -268,3 +268,24 @@ def test_when_every_way_fails_the_first_says_why_and_the_others_are_named():
         open_first(board, ways, Deadline.after(3), opener=refuse)
     assert caught.value.message == "AdbAddress is dead"
     assert caught.value.hint == "look; the other way: SshAddress is dead"
+
+
+def test_a_dead_adb_link_leaves_time_for_ssh():
+    ways = (AdbAddress("127.0.106.1"), SshAddress("127.0.106.1"))
+    board = Board(name="b", adb=ways[0], ssh=ways[1])
+    opened = []
+
+    class Dead(Link):
+        def run(self, argv, *, deadline):
+            deadline.pause(9)
+            raise DeadlineError("says nothing", board=self.board)
+
+    def opener(address, *, board, deadline):
+        opened.append(Dead(board) if isinstance(address, AdbAddress) else Link(board, "ssh"))
+        return opened[-1]
+
+    deadline = Deadline.after(1)
+    link: object = open_first(board, ways, deadline, opener=opener)
+    assert link is opened[1]
+    assert opened[0].closed
+    assert deadline.remaining > 0.3
