@@ -49,7 +49,7 @@ def _prepare(job, files, size):
     path = os.path.join(job.root, release)
     keep = False
     try:
-        swept = job.sweep()
+        swept, _ = job.sweep()  # what stays is told by the commit
         state, problem, _ = shelf.inspect(path)
         if state != shelf.WHOLE:
             _want_space(job.root, size)

@@ -8,13 +8,12 @@ names is whole on the medium.
 import json
 import os
 
-from rkops.agent import shelf
+from rkops.agent import leftovers, shelf
 from rkops.agent.files import Disk
 from rkops.agent.frames import AgentFault
 from rkops.agent.lock import BoardLock
 
 _HISTORY_LENGTH = 32
-_LEFTOVERS = (".incoming-", ".trash-", ".history-", ".current-")
 
 
 class Job:
@@ -56,17 +55,8 @@ class Job:
             )
 
     def sweep(self):
-        """Remove what pushes that never came to their end left behind."""
-        removed = []
-        for name in sorted(filter(shelf.is_name, os.listdir(self.model_dir))):
-            root = os.path.join(self.model_dir, name)
-            if os.path.islink(root) or not os.path.isdir(root):
-                continue
-            for entry in sorted(os.listdir(root)):
-                if entry.startswith(_LEFTOVERS):
-                    self.disk.remove_tree(os.path.join(root, entry))
-                    removed.append("{}/{}".format(name, entry))
-        return removed
+        """Remove what dead pushes left; return the names removed, and what stays and why."""
+        return leftovers.sweep(self.disk, self.model_dir)
 
 
 def bad_request(what, value):
@@ -178,12 +168,14 @@ def prune(job, keep):
 
     ids.sort(key=newness, reverse=True)
     surplus = [one for one in ids[max(1, int(keep)) :] if one not in needed]
+    problems = [leftovers.obstacle(os.path.join(job.root, one)) for one in surplus]
+    surplus = [one for one, problem in zip(surplus, problems) if not problem]
     try:
         for one in surplus:
             job.disk.rename(os.path.join(job.root, one), job.in_root(".trash-", "-" + one))
         if surplus:
             job.disk.fsync_dir(job.root)
-        job.sweep()
+        problems += job.sweep()[1]
     except OSError as exc:
-        return shelf.release_ids(job.root), [], str(exc)
-    return [one for one in ids if one not in surplus], surplus, ""
+        return shelf.release_ids(job.root), [], leftovers.sentence_of(exc, job.root)
+    return [one for one in ids if one not in surplus], surplus, "; ".join(filter(None, problems))

@@ -95,7 +95,7 @@ def _pushed_row(
     board: str, payload: Payload, pushed: PushReport, committed: Committed, replaced: str
 ) -> Change:
     notes = [f"replaced a damaged release: {replaced}" if replaced else ""]
-    notes.append(f"old releases were not removed: {committed.problem}" if committed.problem else "")
+    notes.append(f"not removed: {committed.problem}" if committed.problem else "")
     return Change(
         board=board,
         model=payload.name,
@@ -109,6 +109,7 @@ def _pushed_row(
         sync_seconds=committed.sync_seconds,
         streams=pushed.streams,
         message="; ".join(filter(None, notes)),
+        hint="remove it on the board, as who owns it" if committed.problem else "",
     )
 
 
