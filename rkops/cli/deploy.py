@@ -140,7 +140,7 @@ def _roll_back(common: _Common, models: list[Path], name: str, release: str) -> 
     from rkops.services.payload import checked_name, name_of
     from rkops.services.rollback import RollbackOptions, rollback
 
-    names = [checked_name(name)] if name else [checked_name(name_of(path)) for path in models]
+    names = [checked_name(name)] if name else [name_of(path) for path in models]
     options = RollbackOptions(
         release=release,
         timeout_seconds=common.timeout,

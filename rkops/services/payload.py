@@ -12,7 +12,10 @@ from rkops.knowledge.models import model_runs_on
 from rkops.knowledge.socs import soc_of
 from rkops.model.rknn import read_model
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+_LONGEST = 95
+"""Boards take file names of 100 characters, and `.rknn` is added (rkops/agent/shelf.py)."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
@@ -47,7 +50,7 @@ def read_payloads(paths: Sequence[Path], *, name: str = "") -> tuple[Payload, ..
     """
     if name and len(paths) > 1:
         raise UsageError("--name is for one model", hint="deploy the models one by one")
-    payloads = tuple(_read(path, name or name_of(path)) for path in paths)
+    payloads = tuple(_read(path, checked_name(name) if name else name_of(path)) for path in paths)
     seen: dict[str, Path] = {}
     for payload in payloads:
         other = seen.setdefault(payload.name, payload.path)
@@ -60,26 +63,39 @@ def read_payloads(paths: Sequence[Path], *, name: str = "") -> tuple[Payload, ..
 
 
 def name_of(path: Path) -> str:
-    """Return what a model file is called on boards: its name without the ending."""
-    return _STRANGE.sub("-", path.stem).strip("-._+")[:100]
+    """Return what a model file is called on boards: its name without the ending, blanks as `-`.
+
+    Raises:
+        UsageError: letters would be lost, and with them what tells it from another model.
+    """
+    if not path.stem.isascii():
+        raise UsageError(
+            f"{path.name!r} has letters that do not go into a name on boards",
+            hint="say what to call it there: --name NAME",
+        )
+    return checked_name(_STRANGE.sub("-", path.stem).strip("-._+"))
 
 
 def checked_name(name: str) -> str:
     """Return the name if boards take it.
 
     Raises:
-        UsageError: it has characters that do not go into a directory name everywhere.
+        UsageError: it has characters that do not go into a directory name everywhere, or too many.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no usable model name",
             hint="letters, digits and . _ + - only, a letter or digit first; set it with --name",
         )
+    if len(name) > _LONGEST:
+        raise UsageError(
+            f"the model name {name[:20]}... has {len(name)} characters",
+            hint=f"at most {_LONGEST}; set a shorter one with --name",
+        )
     return name
 
 
 def _read(path: Path, name: str) -> Payload:
-    checked_name(name)
     info = read_model(path)
     return Payload(
         path=path,

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from rkops.agent import shelf
 from rkops.core.errors import ModelFileError, UsageError
 from rkops.facts.board import BoardFacts
 from rkops.facts.fact import Absent, Present, Unknown
-from rkops.services.payload import Payload, fit, name_of, read_payloads
+from rkops.services.payload import Payload, checked_name, fit, name_of, read_payloads
 from tests.unit.checks.profiles import healthy
 
 DATA = Path(__file__).parents[2] / "data"
@@ -78,22 +79,31 @@ def test_the_same_file_twice_is_one() -> None:
     [
         ("a/yolo v5 (final).rknn", "yolo-v5-final"),
         ("a/.hidden.rknn", "hidden"),
-        ("a/модель.rknn", ""),
         ("a/x.y.rknn", "x.y"),
-        (f"a/{'x' * 300}.rknn", "x" * 100),
+        (f"a/{'x' * 95}.rknn", "x" * 95),
     ],
 )
 def test_names_come_from_file_names(path: str, name: str) -> None:
     assert name_of(Path(path)) == name
 
 
-def test_a_file_without_a_usable_name_wants_one(tmp_path: Path) -> None:
-    path = tmp_path / "модель.rknn"
+@pytest.mark.parametrize("stem", ["модель", "ünï", "---", "x" * 96])
+def test_a_file_without_a_usable_name_wants_one(tmp_path: Path, stem: str) -> None:
+    path = tmp_path / f"{stem}.rknn"
     path.write_bytes((DATA / "tiny-rk3588-2.3.2.rknn").read_bytes())
     with pytest.raises(UsageError) as caught:
         read_payloads([path])
     assert "--name" in caught.value.hint
     assert read_payloads([path], name="m")[0].name == "m"
+
+
+def test_the_longest_name_is_one_that_boards_take() -> None:
+    longest = "x" * 95
+    assert checked_name(longest) == longest
+    assert shelf.is_name(f"{longest}.rknn")
+    with pytest.raises(UsageError, match="96 characters"):
+        checked_name("x" * 96)
+    assert not shelf.is_name(f"{longest}x.rknn")
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
