@@ -1,4 +1,4 @@
-"""Run one verb: `python3 -I -B agent.pyz VERB REQUEST`."""
+"""Run one verb: `python3 -I -S -B agent.pyz VERB REQUEST`."""
 
 import binascii
 import importlib

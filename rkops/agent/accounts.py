@@ -24,6 +24,7 @@ class Accounts:
         self.by_name = {}
         self.by_uid = {}
         self.groups = {}
+        self._outside = _overflow(tree)
         for fields in _rows(tree, "/etc/passwd", 7):
             account = Account(fields[0], int(fields[2]), int(fields[3]), fields[5])
             self.by_name[account.name] = account
@@ -43,6 +44,22 @@ class Accounts:
         """Return the name of the group, or `gid N`."""
         return self.groups.get(gid, "gid %d" % gid)
 
+    def outside(self, uid: int) -> bool:
+        """Return whether an owner is nobody of this board: of another user namespace.
+
+        The kernel shows such owners as the overflow id (user_namespaces(7)).
+        """
+        return uid == self._outside
+
+    def shared(self, gid: int, trusted) -> bool:
+        """Return whether a group has members beside `trusted`; one we know nothing of may."""
+        if gid == 0:
+            return False
+        if gid not in self.groups:
+            return True
+        members = [account for account in self.by_name.values() if gid in account.gids]
+        return any(account.uid not in trusted for account in members)
+
     def me(self) -> Account:
         """Return the account this process runs as, with the groups it really has."""
         uid = os.geteuid()
@@ -51,6 +68,17 @@ class Accounts:
         account = Account(self.name(uid), uid, os.getegid(), home)
         account.gids.update(os.getgroups())
         return account
+
+
+def _overflow(tree) -> int:
+    """Return the owner id that stands for ids without a place here; -1 when all have one."""
+    try:
+        uid = int(tree.line("/proc/sys/kernel/overflowuid"))
+        ranges = [line.split() for line in tree.text("/proc/self/uid_map").split("\n") if line]
+        mapped = any(int(first) <= uid < int(first) + int(size) for first, _, size in ranges)
+    except (OSError, ValueError):
+        return -1
+    return -1 if mapped else uid
 
 
 def _rows(tree, path: str, count: int) -> list:

@@ -31,7 +31,7 @@ class Elevation:
         text = json.dumps(inner, ensure_ascii=True).encode("ascii")
         word = binascii.b2a_base64(zlib.compress(text), newline=False).decode("ascii")
         agent = os.path.abspath(sys.argv[0])
-        argv = [sudo, "-n", sys.executable, "-I", "-B", agent, VERB, word]
+        argv = [sudo, "-n", sys.executable, "-I", "-S", "-B", agent, VERB, word]
         try:
             self._child = Child(argv, dict(os.environ, LC_ALL="C", LANGUAGE="C"))
         except OSError as exc:

@@ -6,6 +6,8 @@ import re
 from rkops.agent.accounts import HUMAN
 from rkops.agent.ask import SEARCH
 from rkops.agent.fact import ROOT, absent, present, unknown
+from rkops.agent.rootview import view_of
+from rkops.agent.sitepath import venv_file
 from rkops.agent.system import elf_machine
 from rkops.agent.views import View, has_site
 
@@ -95,18 +97,13 @@ class Pythons:
         place = os.path.dirname(path)
         real = self._tree.real(path)
         key = real
-        if self._venv_file(path):
+        if venv_file(self._tree, path):
             key = "%s/%s" % (self._tree.real(place), "venv")
         known = self._found.get(key)
         if known is None:
             self._found[key] = Python(path, real, on_path=on_path, wanted=wanted)
         else:
             known.on_path = known.on_path or on_path
-
-    def _venv_file(self, path: str) -> str:
-        """Return the pyvenv.cfg of the venv an interpreter stands in; empty without one."""
-        config = os.path.dirname(os.path.dirname(path)) + "/pyvenv.cfg"
-        return config if self._tree.is_file(config) else ""
 
     def _ask(self) -> None:
         """Start every view; they answer while the rest is gathered."""
@@ -116,10 +113,13 @@ class Pythons:
         for python in asked[:_ASKED]:
             if os.geteuid() == 0:
                 if root is not None:
-                    python.root = View(self._tree, python.path, root)
-                python.users = [View(self._tree, python.path, person) for person in people]
+                    python.root = self._view(python, root)
+                python.users = [self._view(python, person) for person in people]
             else:
                 python.users = [View(self._tree, python.path, self._login)]
+
+    def _view(self, python: Python, account):
+        return view_of(self._tree, self._accounts, python.path, account)
 
     def wait(self, until: float) -> None:
         """Let the views end."""
@@ -163,7 +163,7 @@ class Pythons:
             "version": told[0].version if told else self._version(python),
             "wanted": python.wanted,
             "externally_managed": told[0].managed if told else self._managed(python),
-            "venv": bool(self._venv_file(python.path)),
+            "venv": bool(venv_file(self._tree, python.path)),
             "pip": present(pips[0], "sys.path") if pips else pip,
             "root": self._root_fact(python),
             "users": self._users_fact(python),
@@ -178,7 +178,7 @@ class Pythons:
         """Return whether PEP 668 forbids pip to install into this Python."""
         base = os.path.dirname(os.path.dirname(python.real))
         name = "%s/lib/python%s/EXTERNALLY-MANAGED" % (base, self._version(python))
-        return not self._venv_file(python.path) and self._tree.is_file(name)
+        return not venv_file(self._tree, python.path) and self._tree.is_file(name)
 
     def _why_not(self, python: Python) -> dict:
         if not self._tree.live:

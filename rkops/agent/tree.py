@@ -18,9 +18,15 @@ class Tree:
 
     def real(self, path: str) -> str:
         """Return the board's own name of the file behind `path`, all links followed."""
-        if self.live:
-            return os.path.realpath(path)
+        return os.path.realpath(path) if self.live else self._follow(path)[0]
+
+    def links(self, path: str) -> list:
+        """Return the links that are followed on the way to the file behind `path`."""
+        return self._follow(path)[1]
+
+    def _follow(self, path: str) -> tuple:
         done = "/"
+        links = []
         parts = [part for part in reversed(path.split("/")) if part]
         for _ in range(_STEPS):
             if not parts:
@@ -37,10 +43,11 @@ class Tree:
             except OSError:
                 done = here
                 continue
+            links.append(here)
             if target.startswith("/"):
                 done = "/"
             parts.extend(piece for piece in reversed(target.split("/")) if piece)
-        return "/dev/null/loop" if parts else done
+        return "/dev/null/loop" if parts else done, links
 
     def at(self, path: str) -> str:
         """Return the name under which this process opens the board's `path`."""

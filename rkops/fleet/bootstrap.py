@@ -66,7 +66,7 @@ d=;for c in "$@";do t "$c"&&{ [ "$f" ]||{ d=$c;break;};rm -f "$c/$a";};done
 [ "$d" ]||{ for c in "$@";do o "$c"&&{ d=$c;break;};done;echo "@rkops-need ${#d} $d";exit 0;};}
 """
 
-_RUN = r"""if [ $n ];then %(sh)s;else exec "$p" -I -B "$d/$a" %(verb)s %(request)s;fi"""
+_RUN = r"""if [ $n ];then %(sh)s;else exec "$p" -I -S -B "$d/$a" %(verb)s %(request)s;fi"""
 _WHERE = 'echo "@rkops-dir ${#d} $d"'
 
 

@@ -65,7 +65,7 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     interpreter = str(interpreters()[python]) if python else str(Path(sys.executable).resolve())
     return subprocess.run(
-        [interpreter, "-I", "-B", str(agent), verb, encode_request(request)],
+        [interpreter, "-I", "-S", "-B", str(agent), verb, encode_request(request)],
         env=dict({"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}, **(environment or {})),
         capture_output=True,
         timeout=60,
@@ -151,7 +151,7 @@ def test_a_full_or_read_only_disk_is_enough(agent: Path, tmp_path: Path, options
         f'"$@"; code=$?; ls {disk} >&2; exit $code; }}'
     )
     python = str(Path(sys.executable).resolve())
-    argv = [python, "-I", "-B", str(inside), "probe", encode_request({})]
+    argv = [python, "-I", "-S", "-B", str(inside), "probe", encode_request({})]
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, "sh", *argv], capture_output=True, check=False
     )
@@ -177,7 +177,9 @@ def test_a_request_file_is_read_and_removed(agent: Path, tmp_path: Path) -> None
     place.write_text(encode_request({"model_dir": "/srv"}))
     python = str(Path(sys.executable).resolve())
     done = subprocess.run(
-        [python, "-I", "-B", str(agent), "probe", f"@{place}"], capture_output=True, check=False
+        [python, "-I", "-S", "-B", str(agent), "probe", f"@{place}"],
+        capture_output=True,
+        check=False,
     )
     assert b'"code"' not in done.stdout
     assert not place.exists()

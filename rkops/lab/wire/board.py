@@ -23,7 +23,7 @@ from rkops.lab.endpoint import CommandIO, FileStat
 from rkops.lab.here.endpoint import HereEndpoint
 from rkops.lab.wire.replay import ReplayEndpoint
 
-_CALL = re.compile(r'exec "\$p" -I -B "\$d/\$a" (\S+) (\S*);fi')
+_CALL = re.compile(r'exec "\$p" -I -S -B "\$d/\$a" (\S+) (\S*);fi')
 _WHERE = 'echo "@rkops-dir $d"'
 _EXPECTED = re.compile(r'\[ "\$k" = "([^"]*)" \]')
 _WRONG_CODE, _UNKNOWN_CODE = 113, 127
@@ -103,7 +103,7 @@ class WireEndpoint:
         request = json.loads(zlib.decompress(base64.urlsafe_b64decode(word)))
         request["model_dir"] = f"{self._folder}{request['model_dir']}"
         text = zlib.compress(json.dumps(request).encode("ascii"))
-        argv = [sys.executable, "-I", "-B", str(pack.agent_file()), verb]
+        argv = [sys.executable, "-I", "-S", "-B", str(pack.agent_file()), verb]
         return subprocess.run(
             [*argv, base64.urlsafe_b64encode(text).decode()],
             capture_output=True,
