@@ -85,7 +85,8 @@ def test_push(boards: World) -> None:
         for after in (0.8, 2.0):
             _interrupted(boards, ("push", "--all", str(OTHER_MODEL), "/root/in/there"), after)
             for board in BOTH:
-                assert boards.inside(board, "ls -A /root/in") == "there\n"
+                # A board hears that the link is gone when its packets are through.
+                assert wait_until(lambda at=board: boards.inside(at, "ls -A /root/in") == "there\n")
                 assert boards.inside(board, "stat -c %s /root/in/there").strip() in {"4", *SIZES}
 
 
