@@ -134,8 +134,6 @@ def _fit_target(payload: Payload, facts: BoardFacts) -> Fit:
     soc = soc_of(compatible or ())
     if soc is None:
         return Fit(note="the board's SoC is not readable: target not checked")
-    if not payload.targets:
-        return Fit(note="the model does not say its target: not checked")
     if any(soc.runs_target(target) for target in payload.targets):
         return Fit()
     return Fit(

@@ -12,7 +12,7 @@ from rkops.core.errors import LabError
 from rkops.fleet.inventory import parse_inventory
 from rkops.lab.boardfaults import apply_fault, fault_names
 from rkops.lab.host import standins
-from rkops.lab.host.elf import machine_names, shared_object
+from rkops.lab.host.elf import MACHINES, shared_object
 from rkops.lab.host.sysfiles import proc_files, sys_tree
 from rkops.lab.inventory import LabBoard, inventory_text
 from rkops.lab.profile import BANNERS, DEFAULT_ORDER, load_profile, profile_names
@@ -23,7 +23,7 @@ from rkops.transport.base import AdbAddress, SshAddress
 
 
 def test_the_real_loader_opens_a_stand_in_library(tmp_path):
-    if platform.machine() not in machine_names():
+    if platform.machine() not in MACHINES:
         pytest.skip(f"no stand-in library for {platform.machine()}")
     library = tmp_path / "librknnrt.so"
     library.write_bytes(standins.runtime_library(platform.machine(), "2.3.2"))
@@ -33,11 +33,11 @@ def test_the_real_loader_opens_a_stand_in_library(tmp_path):
     assert ctypes.CDLL(str(library))._handle
 
 
-@pytest.mark.parametrize("machine", machine_names())
+@pytest.mark.parametrize("machine", MACHINES)
 def test_a_stand_in_library_says_what_it_is(machine):
     data = shared_object(machine, "librknnrt.so", b"payload")
     assert data.startswith(b"\x7fELF\x02\x01\x01")
-    assert struct.unpack_from("<H", data, 18)[0] == {"x86_64": 62, "aarch64": 183}[machine]
+    assert struct.unpack_from("<H", data, 18)[0] == MACHINES[machine]
     assert data.endswith(b"\0librknnrt.so\0payload")
 
 

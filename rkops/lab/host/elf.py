@@ -7,7 +7,9 @@ payload of text. The real loader maps it, `dlopen` gives a handle, `ldconfig` ca
 
 import struct
 
-_MACHINES = {"x86_64": 62, "aarch64": 183}
+MACHINES = {"x86_64": 62, "aarch64": 183}
+"""The machines a library can be made for, by their ELF number."""
+
 _PAGE = 0x10000  # aarch64 kernels may have 64 KiB pages
 _HEADER, _PROGRAM, _SYMBOL = 64, 56, 24
 _PT_LOAD, _PT_DYNAMIC, _PT_GNU_STACK = 1, 2, 0x6474E551
@@ -21,11 +23,6 @@ _DT_NULL, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ, _DT_SYMENT, _DT_SONAME = 
     11,
     14,
 )
-
-
-def machine_names() -> tuple[str, ...]:
-    """Return the machines a library can be made for."""
-    return tuple(_MACHINES)
 
 
 def shared_object(machine: str, soname: str, payload: bytes) -> bytes:
@@ -72,7 +69,7 @@ def _file_header(machine: str, programs: int) -> bytes:
     return ident + struct.pack(
         "<HHIQQQIHHHHHH",
         3,  # ET_DYN
-        _MACHINES[machine],
+        MACHINES[machine],
         1,
         0,
         _HEADER,

@@ -14,8 +14,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def payload(target: str = "rk3588", toolkit: str = "2.3.2") -> Payload:
-    targets = (target,) if target else ()
-    return Payload(Path("m.rknn"), "m", 1000, "0" * 64, targets, toolkit)
+    return Payload(Path("m.rknn"), "m", 1000, "0" * 64, (target,), toolkit)
 
 
 def with_soc(facts: BoardFacts, *compatible: str) -> BoardFacts:
@@ -54,10 +53,6 @@ def test_what_is_not_readable_is_noted_and_lets_pass() -> None:
     assert judged.refusal == ""
     assert "SoC is not readable" in judged.note
     assert "librknnrt" in judged.note
-
-
-def test_a_model_without_target_is_noted() -> None:
-    assert "target" in fit(payload(""), healthy()).note
 
 
 def test_a_real_model_is_read() -> None:
