@@ -3,6 +3,7 @@
 from rkops.checks.lite import LiteViews, account_view, lite_views, wanted_python
 from rkops.checks.registry import check
 from rkops.checks.subject import Wanted
+from rkops.checks.tidy import see_tidying, tidying
 from rkops.checks.versions import differs, loaded_version
 from rkops.core.outcome import Fix, Outcome, Severity, failed, passed, skipped
 from rkops.facts.board import BoardFacts, Interpreter, Session
@@ -172,7 +173,8 @@ def lite_matches(facts: BoardFacts, wanted: Wanted) -> Outcome:
     return failed(
         f"{said}, but the runtime that loads is {number}",
         severity=Severity.ERROR if wanted.strict else None,
-        hint=f"bring rknnlite and librknnrt.so to one version ({target})",
+        hint=see_tidying(tidying(facts, wanted), *held)
+        or f"bring rknnlite and librknnrt.so to one version ({target})",
     )
 
 

@@ -1,7 +1,9 @@
 """librknnrt.so: there, for this machine, found by the loader, one version, the wanted one."""
 
 from rkops.checks.registry import check
+from rkops.checks.restart import restart_commands
 from rkops.checks.subject import Wanted
+from rkops.checks.tidy import PLACE, Tidying, see_tidying, tidying
 from rkops.checks.versions import (
     differs,
     fitting_copies,
@@ -10,10 +12,8 @@ from rkops.checks.versions import (
     version_text,
 )
 from rkops.core.outcome import Outcome, Severity, failed, passed, skipped
-from rkops.facts.board import LibraryCopy, Runtime, System
+from rkops.facts.board import BoardFacts, LibraryCopy, Runtime, System
 from rkops.facts.fact import Absent, Present, Unknown, value_of
-
-_PLACE = "/usr/lib/librknnrt.so"
 
 
 @check("RKN101", "librknnrt is there", severity=Severity.ERROR)
@@ -33,45 +33,55 @@ def runtime_there(runtime: Runtime, system: System) -> Outcome:
         return skipped(f"not looked for: {runtime.loaded.reason}", needs=runtime.loaded.needs)
     return failed(
         "librknnrt.so is nowhere on the board",
-        hint=f"copy librknnrt.so of the RKNN SDK to {_PLACE} and refresh the loader's cache",
-        commands=(f"sudo install -m 644 librknnrt.so {_PLACE}", "sudo ldconfig"),
+        hint=f"copy librknnrt.so of the RKNN SDK to {PLACE} and refresh the loader's cache",
+        commands=(f"sudo install -m 644 librknnrt.so {PLACE}", "sudo ldconfig"),
     )
 
 
 @check("RKN102", "librknnrt is one version", severity=Severity.WARNING)
-def runtime_single(runtime: Runtime, system: System, wanted: Wanted) -> Outcome:
+def runtime_single(facts: BoardFacts, wanted: Wanted) -> Outcome:
     """Several copies of different versions make it chance which one a program gets.
 
     Why: programs take the copy beside them, then LD_LIBRARY_PATH, then the loader's cache. An old
     copy that comes first gives `Invalid RKNN model version` although /usr/lib holds the new one
     (rockchip-linux/rknn-toolkit2#345). It is an error when the inventory asks for a version and
     the copy that loads is another one.
-    Fix: remove the copies that are not wanted, run ldconfig, restart rknn_server.
+    Fix: remove the copies that are not wanted, run ldconfig, restart rknn_server. Which one is
+    wanted says `sdk:` in the inventory; without it, the version that rknn_server and rknnlite
+    have. Where no copy has it, install that one first.
     """
-    copies = fitting_copies(runtime, system.arch)
+    runtime, arch = facts.runtime, facts.system.arch
+    copies = fitting_copies(runtime, arch)
     known = [copy for copy in copies if isinstance(copy.version, Present)]
     if not known:
         return skipped("no copy whose version could be read")
     first = version_text(known[0].version)
     if all(not differs(first, version_text(copy.version)) for copy in known):
         return passed(_listed(copies))
-    loaded = loaded_copy(runtime, system.arch)
-    loads = loaded.value if isinstance(loaded, Present) else None
+    loads = value_of(loaded_copy(runtime, arch))
     number = version_text(loads.version) if loads else ""
-    target = wanted.sdk or ""
-    wrong = bool(target and number and differs(number, target))
-    keep = target or number
-    spare = [c.path for c in known if differs(version_text(c.version), keep)] if keep else []
+    wrong = bool(wanted.sdk and number and differs(number, wanted.sdk))
+    plan = tidying(facts, wanted)
+    restart = restart_commands(facts.server) if plan else ()
     return failed(
         f"{len(copies)} copies of librknnrt with different versions: {_listed(copies, loads)}",
         severity=Severity.ERROR if wrong or wanted.strict else None,
-        hint=f"keep {keep or 'one version'}: remove the others, run ldconfig, restart rknn_server",
-        commands=tuple(f"sudo rm {path}" for path in spare) + ("sudo ldconfig",) * bool(spare),
+        hint=_tidying_hint(plan, wanted, restarts=bool(restart)),
+        commands=(*plan.commands, *restart) if plan else (),
     )
 
 
+def _tidying_hint(plan: Tidying | None, wanted: Wanted, *, restarts: bool) -> str:
+    if plan is not None:
+        then = "run ldconfig, restart rknn_server" if restarts else "run ldconfig"
+        return f"keep {plan.version}: remove the others, {then}"
+    if wanted.sdk:
+        return f"none is {wanted.sdk}: install it to {PLACE} first, then remove the others"
+    return "name the wanted version as sdk: in the inventory, then ask again what to remove"
+
+
 @check("RKN103", "librknnrt is the wanted version", severity=Severity.ERROR)
-def runtime_wanted(runtime: Runtime, system: System, wanted: Wanted) -> Outcome:
+def runtime_wanted(facts: BoardFacts, wanted: Wanted) -> Outcome:
     """The copy that the loader gives differs from the `sdk:` of the inventory.
 
     Why: server, runtime and toolkit are meant to have one version (RKNN SDK User Guide, section
@@ -80,7 +90,7 @@ def runtime_wanted(runtime: Runtime, system: System, wanted: Wanted) -> Outcome:
     """
     if not wanted.sdk:
         return skipped("the inventory asks for no sdk version")
-    match loaded_version(runtime, system.arch):
+    match loaded_version(facts.runtime, facts.system.arch):
         case Unknown(reason=reason, needs=needs):
             return skipped(f"loaded version not known: {reason}", needs=needs)
         case Absent():
@@ -90,7 +100,8 @@ def runtime_wanted(runtime: Runtime, system: System, wanted: Wanted) -> Outcome:
                 return passed(f"runtime {number} ({path})")
             return failed(
                 f"the runtime that loads is {number} ({path}), {wanted.sdk} is wanted",
-                hint=f"put librknnrt.so of SDK {wanted.sdk} there, or change sdk: in the inventory",
+                hint=see_tidying(tidying(facts, wanted), wanted.sdk)
+                or f"put librknnrt.so of SDK {wanted.sdk} there, or change sdk: in the inventory",
             )
 
 
@@ -110,8 +121,8 @@ def runtime_machine(runtime: Runtime, system: System) -> Outcome:
     copy = runtime.copies[0]
     return failed(
         f"{copy.path} is made for {copy.machine}, the board is {system.arch}",
-        hint=f"copy the {system.arch} Linux build of librknnrt.so from the RKNN SDK to {_PLACE}",
-        commands=(f"sudo install -m 644 librknnrt.so {_PLACE}", "sudo ldconfig"),
+        hint=f"copy the {system.arch} Linux build of librknnrt.so from the RKNN SDK to {PLACE}",
+        commands=(f"sudo install -m 644 librknnrt.so {PLACE}", "sudo ldconfig"),
     )
 
 
@@ -134,8 +145,8 @@ def runtime_found(runtime: Runtime, system: System) -> Outcome:
         case Absent():
             return failed(
                 f"the loader finds no librknnrt.so, though there is {_listed(copies)}",
-                hint=f"copy it to {_PLACE} and refresh the loader's cache",
-                commands=(f"sudo cp {copies[0].path} {_PLACE}", "sudo ldconfig"),
+                hint=f"copy it to {PLACE} and refresh the loader's cache",
+                commands=(f"sudo cp {copies[0].path} {PLACE}", "sudo ldconfig"),
             )
 
 

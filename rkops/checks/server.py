@@ -2,9 +2,10 @@
 
 from rkops.checks.registry import check
 from rkops.checks.subject import Wanted
+from rkops.checks.tidy import see_tidying, tidying
 from rkops.checks.versions import differs, loaded_version, mix_severity
 from rkops.core.outcome import Fix, Outcome, Risk, Severity, failed, passed, skipped
-from rkops.facts.board import Runtime, Server, ServerProcess, System
+from rkops.facts.board import BoardFacts, Server, ServerProcess
 from rkops.facts.fact import Absent, Present, Unknown, value_of
 
 _COMMANDS = {
@@ -65,7 +66,7 @@ def server_runs(server: Server) -> Outcome:
 
 
 @check("RKN112", "rknn_server and librknnrt are one version", severity=Severity.WARNING)
-def server_matches(server: Server, runtime: Runtime, system: System, wanted: Wanted) -> Outcome:
+def server_matches(facts: BoardFacts, wanted: Wanted) -> Outcome:
     """The server's version differs from the runtime that the loader gives.
 
     Why: Rockchip's rule is server = runtime = toolkit (RKNN SDK User Guide, section 2.2.3). Mixes
@@ -73,8 +74,8 @@ def server_matches(server: Server, runtime: Runtime, system: System, wanted: Wan
     error when the inventory asks for an `sdk:` version.
     Fix: install rknn_server and librknnrt.so of one SDK and restart the server.
     """
-    number = value_of(loaded_version(runtime, system.arch))
-    match server.version:
+    number = value_of(loaded_version(facts.runtime, facts.system.arch))
+    match facts.server.version:
         case Unknown(reason=reason, needs=needs):
             return skipped(f"server version not readable: {reason}", needs=needs)
         case Absent():
@@ -88,7 +89,8 @@ def server_matches(server: Server, runtime: Runtime, system: System, wanted: Wan
             return failed(
                 f"rknn_server is {version.number} ({source}), the runtime that loads is {number}",
                 severity=mix_severity(wanted),
-                hint=f"install rknn_server and librknnrt.so of SDK {target}, restart the server",
+                hint=see_tidying(tidying(facts, wanted), version.number)
+                or f"install rknn_server and librknnrt.so of SDK {target}, restart the server",
             )
 
 
