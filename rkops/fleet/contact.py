@@ -19,6 +19,7 @@ from rkops.fleet.board import Board
 from rkops.fleet.crew import Crew
 from rkops.fleet.ways import Prober, Ways, open_first
 from rkops.transport.base import Address, Transport
+from rkops.transport.opening import cut_opening
 from rkops.transport.reach import reach
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ class Contact:
     board: Board
     transport: Transport
     deadline: Deadline
+    hung_up: bool = False
+    """The board was given up, or the run interrupted: its worker may change nothing any more."""
 
     def renew(self, seconds: float) -> Deadline:
         """Give the board `seconds` from now: for transfers, as long as bytes move."""
@@ -81,6 +84,8 @@ class _Job(Generic[T]):
         self.submitted = False
         self.deadline: Deadline | None = None
         self.contact: Contact | None = None
+        self.thread: int | None = None
+        """Who opens the connection, while it is being opened."""
         self.result: BoardResult[T] | None = None
         self._late_since = 0.0
 
@@ -99,9 +104,14 @@ class _Job(Generic[T]):
 
     def hang_up(self) -> threading.Thread | None:
         """Close the transport, which also wakes most calls that hang in it. Does not wait."""
-        if not self.contact:
+        if self.contact:
+            self.contact.hung_up = True
+            end = self.contact.transport.close
+        elif self.thread is not None:
+            end = partial(cut_opening, self.thread)
+        else:
             return None
-        closing = threading.Thread(target=self.contact.transport.close, daemon=True)
+        closing = threading.Thread(target=end, daemon=True)
         closing.start()
         return closing
 
@@ -204,8 +214,7 @@ class _Run(Generic[T]):
         job.started = time.monotonic()
         job.deadline = Deadline.after(self._timeout)
         try:
-            transport = self._opener(job.board, usable, job.deadline)
-            job.contact = Contact(job.board, transport, job.deadline)
+            job.contact = self._opened(job, usable, job.deadline)
             if self._stopped:
                 job.contact.transport.close()
                 return
@@ -219,6 +228,13 @@ class _Run(Generic[T]):
         self._events.put(partial(self._settle, job, result))
         if job.contact:
             job.contact.transport.close()
+
+    def _opened(self, job: _Job[T], usable: Sequence[Address], deadline: Deadline) -> Contact:
+        job.thread = threading.get_ident()
+        try:
+            return Contact(job.board, self._opener(job.board, usable, deadline), deadline)
+        finally:
+            job.thread = None
 
     def _settle(self, job: _Job[T], result: BoardResult[T]) -> None:
         if job.result is None:

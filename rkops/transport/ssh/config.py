@@ -77,6 +77,12 @@ def _text(home: str) -> str:
     return _expanded(Path(home, ".ssh", "config"), 0) + "Host *\n" + _expanded(_SYSTEM, 0)
 
 
+def config_says(pattern: str) -> bool:
+    """Tell whether a line of the configuration starts with what the pattern says."""
+    text = _text(str(Path.home()))
+    return bool(re.search(rf"^\s*(?:{pattern})\b", text, re.IGNORECASE | re.MULTILINE))
+
+
 @functools.lru_cache(maxsize=256)
 def _parsed(first: str, rest: str) -> "SSHConfig":
     from paramiko import SSHConfig

@@ -15,11 +15,13 @@ from paramiko import Transport
 from rkops.core.deadline import Deadline
 from rkops.core.errors import DeadlineError, LinkLostError, TransportError
 from rkops.transport.base import SshAddress
+from rkops.transport.opening import cuttable
 from rkops.transport.ssh.auth import Login
-from rkops.transport.ssh.config import SshSettings, config_for, settings_for
+from rkops.transport.ssh.config import SshSettings, settings_for
 from rkops.transport.ssh.fuse import fused
 from rkops.transport.ssh.hostkey import HostKeys
 from rkops.transport.ssh.known import known_keys
+from rkops.transport.ssh.resolve import resolve
 from rkops.transport.ssh.tcp import connect_command, connect_tcp, shut
 
 _FOREVER = 86400
@@ -31,26 +33,17 @@ class SshLink:
     """One login on one board, and what lies between."""
 
     def __init__(self, address: SshAddress, *, board: str) -> None:
-        try:
-            config = fabric.Config(ssh_config=config_for(address), lazy=True)
-            self._target = fabric.Connection(
-                address.host, user=address.user, port=address.port, config=config
-            )
-        except (paramiko.SSHException, ValueError, KeyError) as exc:
-            raise TransportError(
-                f"the SSH configuration cannot be used for {address.host}: {exc}",
-                board=board,
-                hint=f"what OpenSSH makes of it: ssh -G {address.host}",
-            ) from exc
-        self._key = address.key
+        self._address = address
         self._board = board
+        self._target: fabric.Connection | None = None
         self._sockets: list[Callable[[], None]] = []
-        self.place = f"{self._target.host}:{self._target.port}"
+        self._is_cut = False
+        self.place = address.host
 
     @property
     def transport(self) -> Transport:
         """What paramiko has of it."""
-        return self._target.transport  # type: ignore[no-any-return]  # fabric has no types
+        return self._target.transport if self._target else None  # type: ignore[return-value]  # fabric has no types
 
     @property
     def alive(self) -> bool:
@@ -63,8 +56,10 @@ class SshLink:
         Raises:
             TransportError: the one that says which step failed.
         """
-        with fused(deadline, self.cut):
+        with fused(deadline, self.cut), cuttable(self.cut):
             try:
+                self._target = resolve(self._address, board=self._board, deadline=deadline)
+                self.place = f"{self._target.host}:{self._target.port}"
                 self._open(self._target, deadline)
             except (paramiko.SSHException, EOFError, OSError) as exc:
                 self.close()
@@ -75,7 +70,7 @@ class SshLink:
 
     def _open(self, hop: fabric.Connection, deadline: Deadline) -> None:
         place = f"{hop.host}:{hop.port}"
-        key = self._key if hop is self._target else None
+        key = self._address.key if hop is self._target else None
         settings = settings_for(hop.host, hop.port, hop.ssh_config, key)
         hop.connect_kwargs = {
             "sock": self._socket(hop, deadline),
@@ -94,17 +89,24 @@ class SshLink:
         if isinstance(hop.gateway, fabric.Connection):
             gateway = hop.gateway
             self._open(gateway, deadline)
-            self._sockets.append(gateway.close)
+            self._cut_by(gateway.close)
             return gateway.transport.open_channel(
                 "direct-tcpip", (hop.host, hop.port), ("", 0), timeout=deadline.remaining
             )
         if hop.gateway:
             sock, stop = connect_command(hop.gateway)
-            self._sockets.append(stop)
+            self._cut_by(stop)
             return sock
         sock = connect_tcp((hop.host, hop.port), board=self._board, deadline=deadline)
-        self._sockets.append(lambda: shut(sock))
+        self._cut_by(lambda: shut(sock))
         return sock
+
+    def _cut_by(self, end: Callable[[], None]) -> None:
+        """Remember what cuts the connection; it may be cut already, by another thread."""
+        self._sockets.append(end)
+        if self._is_cut:
+            self.cut()
+            raise EOFError("it was given up here")
 
     def _why(self, exc: Exception, *, late: bool) -> TransportError:
         if late:
@@ -122,6 +124,7 @@ class SshLink:
 
     def cut(self) -> None:
         """Break the connection at its lowest level, so that nobody waits on it any more."""
+        self._is_cut = True
         for end in tuple(self._sockets):
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 end()
@@ -129,7 +132,8 @@ class SshLink:
     def close(self) -> None:
         """Log out. Never raises."""
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            self._target.close()
+            if self._target:
+                self._target.close()
         self.cut()
 
 
