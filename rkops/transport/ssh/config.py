@@ -141,7 +141,13 @@ def _paths(names: str) -> tuple[Path, ...]:
 
 
 def tcp_address(address: SshAddress) -> tuple[str, int] | None:
-    """Return where sshd listens once the configuration is applied; None behind a proxy."""
+    """Return where sshd listens once the configuration is applied; None where only trying tells.
+
+    That is behind a proxy, and where reading the configuration itself may wait: for a program
+    of `Match exec`, or for the name server. Never waits.
+    """
+    if config_says(r"match\b.*\bexec|canonicalizehostname"):
+        return None
     found = config_for(address).lookup(address.host)
     if found.get("proxyjump") or found.get("proxycommand"):
         return None

@@ -1,13 +1,14 @@
 """What the user's configuration may ask for: circles, programs that hang, names for nothing."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rkops.core.deadline import Deadline
-from rkops.core.errors import TransportError
+from rkops.core.errors import DeadlineError, TransportError
 from rkops.core.result import Answered, Lost
 from rkops.fleet.board import Board
 from rkops.fleet.contact import for_each
@@ -54,6 +55,34 @@ def test_a_circle_is_one_boards_trouble(ssh: Path) -> None:
         boards.append(Board(name="b7", adb=AdbAddress(*server.getsockname())))
         results = for_each(boards, lambda _: 1, timeout_seconds=2, opener=opener)
     assert [type(result) for result in results] == [Lost, Answered]
+
+
+def test_a_program_of_the_configuration_that_hangs(ssh: Path) -> None:
+    (ssh / "config").write_text('Match host slow exec "sleep 8"\n User nobody\n')
+    began = time.monotonic()
+    with pytest.raises(DeadlineError, match="configuration") as caught:
+        open_ssh(SshAddress("slow"), board="b1", deadline=Deadline.after(0.5))
+    assert time.monotonic() - began < 2
+    assert "Match exec" in caught.value.hint
+
+
+def test_such_a_program_keeps_nobody_waiting_before_the_start(ssh: Path) -> None:
+    (ssh / "config").write_text('Match host slow exec "sleep 8"\n User nobody\n')
+    done: list[tuple[str, float]] = []
+    boards = [
+        Board(name="slow", ssh=SshAddress("slow")),
+        Board(name="dead", adb=AdbAddress("127.0.114.9", 9)),
+    ]
+    began = time.monotonic()
+    for_each(
+        boards,
+        lambda _: 1,
+        timeout_seconds=1,
+        on_result=lambda result: done.append((result.board, time.monotonic() - began)),
+    )
+    assert [name for name, _ in done] == ["dead", "slow"]
+    assert done[0][1] < 0.7
+    assert done[1][1] < 2.5
 
 
 def test_ending_a_run_ends_a_proxy_command_of_a_login_under_way(ssh: Path, tmp_path: Path) -> None:
