@@ -10,8 +10,8 @@ import socket
 import threading
 
 from rkops.core.deadline import Deadline
-from rkops.core.errors import AdbServerError, DeadlineError, LinkLostError
-from rkops.transport.adb.server import connect_server
+from rkops.core.errors import AdbServerError, DeadlineError, LinkLostError, TransportError
+from rkops.transport.adb.server import connect_server, server_where
 
 _SOCKETS = threading.BoundedSemaphore(96)
 """adb 36 listens with a backlog of 128: more at once cost a second of retransmission each."""
@@ -26,6 +26,7 @@ class ServerSocket:
         self.board = board
         self.deadline = deadline
         self.doing = "reaching the adb server"
+        self._local = False
         self._closing = threading.Lock()
         if not _SOCKETS.acquire(timeout=deadline.remaining):
             raise self._late()
@@ -46,9 +47,12 @@ class ServerSocket:
             self._sock.close()
             _SOCKETS.release()
 
-    def request(self, service: bytes, doing: str) -> str | None:
-        """Ask for a service; return None when it is granted, else the server's words."""
-        self.doing = doing
+    def request(self, service: bytes, doing: str, *, local: bool = False) -> str | None:
+        """Ask for a service; return None when it is granted, else the server's words.
+
+        `local` is for what the server answers by itself, at once: silence is not the board's.
+        """
+        self.doing, self._local = doing, local
         if len(service) > _LONGEST_REQUEST:
             return "the request is too long for adb"
         self.send(b"%04x%b" % (len(service), service))
@@ -143,7 +147,9 @@ class ServerSocket:
             raise self._late()
         return left
 
-    def _late(self) -> DeadlineError:
+    def _late(self) -> TransportError:
+        if self._local:
+            return no_adb_server("says nothing", self.doing, self.board)
         return DeadlineError(
             f"the board's time ran out while {self.doing}",
             board=self.board,
@@ -151,8 +157,15 @@ class ServerSocket:
         )
 
     def _nonsense(self, answer: bytes) -> AdbServerError:
-        return AdbServerError(
-            f"what answers as adb server says {answer!r} while {self.doing}",
-            board=self.board,
-            hint="is ANDROID_ADB_SERVER_PORT the port of an adb server?",
-        )
+        return no_adb_server(f"says {answer!r}", self.doing, self.board)
+
+
+def no_adb_server(does: str, doing: str, board: str) -> AdbServerError:
+    """Return the error for something else that listens where the adb server should."""
+    where = server_where()
+    at = where if isinstance(where, str) else f"port {where[1]} of {where[0]}"
+    return AdbServerError(
+        f"what listens at {at} {does} while {doing}: no adb server, or one that hangs",
+        board=board,
+        hint="look who has it: ss -ltnp; or set ANDROID_ADB_SERVER_PORT to the adb server's port",
+    )

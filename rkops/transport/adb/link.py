@@ -13,7 +13,7 @@ from rkops.core.errors import (
     LinkLostError,
     RkopsError,
 )
-from rkops.transport.adb.connection import ServerSocket
+from rkops.transport.adb.connection import ServerSocket, no_adb_server
 from rkops.transport.adb.words import said_connected, server_error
 
 MOST_LINKS = 700
@@ -35,7 +35,7 @@ class LinkCount:
         with self._lock:
             if self._count is None:
                 doing = "asking the adb server for its boards"
-                _, text = _ask("host:devices", doing, board, deadline)
+                _, text = _ask("host:devices", doing, board, deadline, local=True)
                 self._count = text.count("\n")
             else:
                 self._count += 1
@@ -82,7 +82,7 @@ def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
 
 def disconnect(serial: str, *, board: str, deadline: Deadline) -> None:
     """Let the adb server forget the board; it is no error when it did not know it."""
-    _ask(f"host:disconnect:{serial}", "disconnecting a dead link", board, deadline)
+    _ask(f"host:disconnect:{serial}", "disconnecting a dead link", board, deadline, local=True)
 
 
 def link_anew(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
@@ -137,22 +137,30 @@ def _connect_words(serial: str, board: str, deadline: Deadline) -> str:
 
 def _features(serial: str, board: str, deadline: Deadline) -> tuple[str | None, frozenset[str]]:
     doing = "asking the adb server for the board"
-    words, text = _ask(f"host-serial:{serial}:features", doing, board, deadline)
+    words, text = _ask(f"host-serial:{serial}:features", doing, board, deadline, local=True)
     return words, frozenset(text.split(","))
 
 
-def _ask(service: str, doing: str, board: str, deadline: Deadline) -> tuple[str | None, str]:
+def _ask(
+    service: str, doing: str, board: str, deadline: Deadline, *, local: bool = False
+) -> tuple[str | None, str]:
     """Ask the server itself: the words it refuses with, or None and its answer.
 
     Asked again once when the server goes away meanwhile (`adb kill-server` by somebody).
     """
     try:
-        return _asked(service, doing, board, deadline)
+        return _asked(service, doing, board, deadline, local=local)
     except LinkLostError:
-        return _asked(service, doing, board, deadline)
+        pass
+    try:
+        return _asked(service, doing, board, deadline, local=local)
+    except LinkLostError as exc:
+        raise no_adb_server("hangs up", doing, board) from exc
 
 
-def _asked(service: str, doing: str, board: str, deadline: Deadline) -> tuple[str | None, str]:
+def _asked(
+    service: str, doing: str, board: str, deadline: Deadline, *, local: bool
+) -> tuple[str | None, str]:
     with closing(ServerSocket(board, deadline)) as link:
-        words = link.request(service.encode(), doing)
+        words = link.request(service.encode(), doing, local=local)
         return words, link.text() if words is None else ""

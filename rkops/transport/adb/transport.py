@@ -220,7 +220,9 @@ class AdbTransport:
         link = ServerSocket(self.board, deadline)
         try:
             words = link.request(
-                b"host:transport:" + self._serial.encode(), "asking the adb server for the board"
+                b"host:transport:" + self._serial.encode(),
+                "asking the adb server for the board",
+                local=True,
             )
             if words is None:
                 link.deadline = patience
