@@ -12,9 +12,11 @@ STALE_SECONDS = 30 * 86400
 
 
 def refuse_old_python():
-    """Say that this Python is too old; the host then falls back to the sh probe."""
-    text = '{"code":"old-python","message":"python3 on the board is %d.%d","hint":""}'
-    text = (text % sys.version_info[:2]).encode("ascii")
+    """Say that this Python is too old; the host then looks for another, else uses sh."""
+    import json
+
+    message = "%s is %d.%d, 3.7 is needed" % ((sys.executable or "python3",) + sys.version_info[:2])
+    text = json.dumps({"code": "old-python", "message": message, "hint": ""}).encode("ascii")
     for number, (kind, body) in enumerate((("error", text), ("end", b"1"))):
         check = zlib.crc32(body) & 0xFFFFFFFF
         head = "%s@rkops %s j %d %08x " % ("\n"[number:], kind, len(body), check)

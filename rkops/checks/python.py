@@ -15,13 +15,19 @@ _INSTALL = Fix("lite.install")
 
 @check("RKP101", "python3 is there", severity=Severity.WARNING)
 def python_there(facts: BoardFacts) -> Outcome:
-    """The board has no python3.
+    """The board has no python3, or none that is new enough (3.7).
 
     Why: rknnlite needs it, and so does rkops' agent: without it rkops learns versions, SoC and
     identity only.
     Fix: install python3 with the board's package manager.
     """
     match facts.pythons:
+        case Present(value=pythons) if pythons and facts.by == "sh":
+            return failed(
+                f"{pythons[0].path} is {pythons[0].version}, 3.7 is needed: rknnlite cannot run, "
+                "and much cannot be looked at",
+                hint="install a newer Python, and name it as python: in the inventory",
+            )
         case Present(value=pythons) if pythons:
             return passed(", ".join(f"{p.path} {p.version}" for p in pythons))
         case Unknown(reason=reason, needs=needs):
@@ -44,7 +50,7 @@ def python_fits(facts: BoardFacts, wanted: Wanted) -> Outcome:
     inventory.
     """
     python = wanted_python(facts, wanted)
-    if python is None:
+    if python is None or facts.by == "sh":
         return skipped("no interpreter to judge: see RKP101 and RKP103")
     wheels = lite_wheel_for(python.version)
     if wheels is None:

@@ -38,16 +38,19 @@ _GUARD = """[ "$k" = "%s" ]||{ echo;echo "@rkops-wrong $k";exit 113;}
 """
 
 _HELLO = 'echo;echo "@rkops-id $k"\n'
+# v: take only a python3 that is new enough; asked again, when the first one was not.
+# w: the path, unless we are root and another owns a part of it: who can change it would be root.
 # t: the directory is ours, no link, and holds the file. o: make it ours, with room for a push.
 _RESTORE = '[ "$L" = no ]&&unset LC_ALL||LC_ALL=$L\n'
 _MAIN = r"""
 echo;echo "@rkops-id $k"
-%(guard)sn=%(nopython)s
-if [ $n ];then :
-elif command -v python3 >/dev/null 2>&1;then p=python3
-else n=1;for p in /usr/bin/python3 /usr/local/bin/python3 %(python)s;do
-[ -x "$p" ]&&{ n=;break;};done
-fi
+%(guard)sn=1;v=%(checked)s
+w(){ [ -O / ]&&{ r=$1;while [ -O "$r" ];do r=${r%%/*};done;[ "$r" ]&&return;};echo "$1";}
+for p in %(python)s python3 /usr/bin/python3 /usr/local/bin/python3 \
+/usr/bin/python3.[0-9]* /usr/local/bin/python3.[0-9]*;do
+case $p in /*)[ -f "$p" ]&&[ -x "$p" ];;?*)command -v "$p" >/dev/null 2>&1;;*)false;;esac||continue
+[ $v ]&&{ "$p" -IS -c "import sys;sys.exit(sys.version_info<(3,7))" >/dev/null 2>&1||continue;}
+n=;break;done
 if [ $n ];then echo @rkops-nopython;%(stop)sa=%(script)s;else a=%(agent)s;fi
 x="%(skip)s";m="%(pushed)s";[ "$m" ]&&mv -f "$m" "${m%%/*}/$a"
 f=%(fresh)s
@@ -86,7 +89,8 @@ class Call:
     skip: tuple[str, ...] = ()
     """Directories that a push already failed in."""
     fresh: bool = False
-    nopython: bool = False
+    checked: bool = False
+    """Look at each python3's version first: the one that ran before was too old."""
     where: bool = False
 
 
@@ -101,15 +105,27 @@ def _quoted(text: str) -> str:
     return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
 
 
+def _named(python: str) -> str:
+    """Return what the inventory's `python:` may stand for: a file, a venv, a name on PATH."""
+    if not python or python.startswith(("~", "-")):
+        return ""
+    if "/" not in python:
+        return _quoted(python)
+    if not python.startswith("/"):
+        return ""
+    paths = (python, python.rstrip("/") + "/bin/python3")
+    return " ".join(f'"$(w {_quoted(path)})"' for path in paths)
+
+
 def command(call: Call) -> str:
     """Return the shell text of one call."""
     sh = f'exec sh "$d/$a" {_quoted(call.model_dir)}'
     values = {
         "stop": "" if call.verb == "probe" else "exit 0;",
         "guard": _guard(call.expected),
-        "nopython": "1" if call.nopython else "",
+        "checked": "1" if call.checked else "",
         "fresh": "1" if call.fresh else "",
-        "python": _quoted(call.python) if call.python else "",
+        "python": _named(call.python),
         "script": call.script,
         "agent": call.agent,
         "skip": ":".join(call.skip),

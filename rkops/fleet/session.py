@@ -17,8 +17,9 @@ from rkops.transport.base import Transport
 _log = logging.getLogger(__name__)
 
 OnProgress = Callable[[Mapping[str, Any]], None]
-_ROUNDS = 6
-"""At most: agent needed, push failed in one directory, asked again, damaged copy, sh probe."""
+_ROUNDS = 7
+"""At most: agent needed, push failed in one directory, asked again, damaged copy, old Python,
+sh probe needed."""
 _GRACE_SECONDS = 1.0
 """Of the deadline, kept back for the reply's way home."""
 _BROKEN_COPY = re.compile(rb"can't find '__main__' module|zipimport|bad (local|magic)|SyntaxError")
@@ -28,12 +29,22 @@ _BROKEN_COPY = re.compile(rb"can't find '__main__' module|zipimport|bad (local|m
 class AgentSession:
     """Calls verbs of the agent on one board, and pushes the agent when it is not there."""
 
-    def __init__(self, transport: Transport, *, board: str, expected_identity: str | None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        board: str,
+        expected_identity: str | None,
+        python: str | None = None,
+    ) -> None:
         self._transport = transport
         self._board = board
         self._expected = expected_identity or None
+        self._python = python or ""
         self.identity = ""
         """The key the board showed at the last call."""
+        self._too_old = ""
+        """What a python3 said that is too old; empty when none did."""
 
     def call(
         self,
@@ -60,9 +71,10 @@ class AgentSession:
             request=bootstrap.encode_request(told),
             agent=pack.agent_name(),
             script=shprobe.script_name(),
-            python=str(request.get("python") or ""),
+            python=str(request.get("python") or self._python),
             model_dir=str(request.get("model_dir") or "/"),
             expected=self._expected,
+            checked=bool(self._too_old),
         )
         if len(bootstrap.command(call)) > bootstrap.MAX_COMMAND:
             call = self._with_request_file(call, deadline)
@@ -70,7 +82,8 @@ class AgentSession:
         if reply.error:
             raise self._refusal(reply.error)
         if reply.probe:
-            return shprobe.facts_json([("key", self.identity), *reply.probe], told)
+            lines = [("key", self.identity), *reply.probe]
+            return shprobe.facts_json(lines, told, too_old=self._too_old)
         return reply.payload or b""
 
     def _converse(self, call: bootstrap.Call, deadline: Deadline, heed: OnProgress | None) -> Reply:
@@ -85,16 +98,12 @@ class AgentSession:
                 call = replace(call, fresh=True)
                 continue
             if reply.nopython and call.verb != "probe":
-                raise AgentError(
-                    "there is no python3 on the board",
-                    code="no-python",
-                    hint="install python3 (3.7 or newer) on the board",
-                    board=self._board,
-                )
+                raise self._no_python()
             if reply.need is not None:
                 call = self._supply(call, reply, deadline)
-            elif reply.error and reply.error.code == "old-python" and not call.nopython:
-                call = replace(call, nopython=True, pushed="", fresh=False)
+            elif reply.error and reply.error.code == "old-python" and not call.checked:
+                self._too_old = reply.error.message
+                call = replace(call, checked=True, pushed="", fresh=False)
             elif reply.complete or reply.probe or reply.directory is not None:
                 return reply
             else:
@@ -168,6 +177,14 @@ class AgentSession:
         finally:
             local.unlink(missing_ok=True)
         return replace(call, request=f'@"{remote}"')
+
+    def _no_python(self) -> AgentError:
+        return AgentError(
+            self._too_old or "there is no python3 on the board",
+            code="old-python" if self._too_old else "no-python",
+            hint="install python3 (3.7 or newer) on the board",
+            board=self._board,
+        )
 
     def _refusal(self, fault: Fault) -> AgentError:
         kind = BoardBusyError if fault.code == "busy" else AgentError

@@ -18,6 +18,8 @@ _SCHEMA = 1
 _NO_PYTHON = "no python3 on the board"
 _ROOT = "root on the board"
 _BANNER = re.compile(r"version: (\S+) \((\S+?)(?: build)?@(\S+)\)")
+_TOO_OLD = re.compile(r"(\S+) is (3\.\d+),")
+"""How the agent refuses a Python (rkops/agent/boot.py)."""
 _DEVFREQ: dict[str, tuple[str, Callable[[str], object]]] = {
     "governor": ("governor", str),
     "governors": ("available_governors", lambda text: text.split()),
@@ -104,8 +106,11 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
 
 
-def facts_json(lines: Lines, request: Mapping[str, Any]) -> bytes:
-    """Return what the script said as the JSON that `rkops.facts.parse` reads."""
+def facts_json(lines: Lines, request: Mapping[str, Any], *, too_old: str = "") -> bytes:
+    """Return what the script said as the JSON that `rkops.facts.parse` reads.
+
+    `too_old` is what a python3 said that cannot run the agent: then that is the reason.
+    """
     said = dict(lines)
     facts = {
         "schema": _SCHEMA,
@@ -124,11 +129,37 @@ def facts_json(lines: Lines, request: Mapping[str, Any]) -> bytes:
         ],
         "memory": _memory(said.get("meminfo", "")),
         "storage": _storage(said, str(request.get("model_dir") or "/")),
-        "pythons": _absent("a python3 of version 3.7 or newer"),
+        "pythons": _pythons(too_old),
         "path_files": _unknown(),
         "adb": _adb(said, str(request.get("via") or "")),
     }
+    if too_old:
+        _explain(facts, too_old)
     return json.dumps(facts, separators=(",", ":")).encode()
+
+
+def _explain(part: object, why: str) -> None:
+    """Give `why` as the reason wherever the facts say that there is no python3."""
+    if isinstance(part, list):
+        for item in part:
+            _explain(item, why)
+    elif isinstance(part, dict):
+        if part.get("is") == "unknown" and part.get("reason") == _NO_PYTHON:
+            part["reason"] = why
+        for item in part.values():
+            _explain(item, why)
+
+
+def _pythons(too_old: str) -> Json:
+    """Return the interpreter that was too old as a fact; it was not asked for more."""
+    found = _TOO_OLD.match(too_old)
+    if found is None:
+        return _absent("a python3 of version 3.7 or newer")
+    path, version = found.groups()
+    python: Json = {"path": path, "real": path, "version": version, "wanted": True}
+    python.update(externally_managed=False, venv=False, pip=_unknown())
+    python.update(root=_unknown(), users=_unknown())
+    return _present([python], path)
 
 
 def _identity(said: Mapping[str, str]) -> Json:

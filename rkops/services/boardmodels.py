@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rkops import __version__
 from rkops.core.deadline import Deadline
-from rkops.core.errors import AgentReplyError, BoardBusyError
+from rkops.core.errors import AgentReplyError, BoardBusyError, LinkLostError
 from rkops.facts.board import DeployedModel
 from rkops.fleet.contact import Contact
 from rkops.fleet.session import AgentSession
@@ -57,6 +57,7 @@ class Switched(Struct, frozen=True):
 
 class _Aborted(Struct, frozen=True):
     removed: tuple[str, ...] = ()
+    current: str = ""
 
 
 class _Listed(Struct, frozen=True):
@@ -78,6 +79,7 @@ class BoardModels:
             contact.transport,
             board=contact.board.name,
             expected_identity=self._session.identity or None,
+            python=contact.board.python,
         )
         moved = BoardModels(contact, session, self.timeout_seconds)
         moved._holder = self._holder
@@ -100,6 +102,7 @@ class BoardModels:
         }
         deadline = self.contact.renew(self.timeout_seconds + payload_seconds(payload.size_bytes))
         request = self._request(payload.name, files=[_entry(payload)], manifest=manifest, keep=keep)
+        self._want_link()
         return self._call("release-commit", request, Committed, deadline)
 
     def switch(self, name: str, release: str, *, size_bytes: int = 0) -> Switched:
@@ -113,16 +116,17 @@ class BoardModels:
         deadline = Deadline.after(self.timeout_seconds)
         self._session.call("release-renew", self._request(name), deadline=deadline)
 
-    def abort(self, name: str, deadline: Deadline) -> None:
-        """Remove what was pushed and give the lock back.
+    def abort(self, name: str, deadline: Deadline) -> str:
+        """Remove what was pushed and give the lock back; return the release that is current.
 
         adbd makes the missing directory of a file it is sent (AOSP adb, file_sync_service), so
         streams that are still dying may bring it back: look again until nothing came.
         """
         request = self._request(name)
-        while self._call("release-abort", request, _Aborted, deadline).removed:
-            if deadline.remaining < _SPARE_SECONDS:
-                return
+        while True:
+            aborted = self._call("release-abort", request, _Aborted, deadline)
+            if not aborted.removed or deadline.remaining < _SPARE_SECONDS:
+                return aborted.current
             deadline.pause(_ASK_AGAIN_SECONDS)
 
     def models(self) -> tuple[DeployedModel, ...]:
@@ -137,6 +141,7 @@ class BoardModels:
             request = self._request(name, **more)
             deadline = Deadline.after(waiting.remaining + allowance)
             self.contact.deadline = deadline
+            self._want_link()
             raw = self._session.call(verb, request, deadline=deadline)
             answer = self._decoded(raw, dict[str, Any])
             if answer.get("state") != "busy":
@@ -148,6 +153,13 @@ class BoardModels:
                 raise _busy(self.contact.board.name, owner)
             else:
                 waiting.pause(_ASK_AGAIN_SECONDS)
+
+    def _want_link(self) -> None:
+        """Change nothing on a board that was hung up on: nobody would tell."""
+        if self.contact.hung_up:
+            raise LinkLostError(
+                "was hung up on", board=self.contact.board.name, hint="deploy again"
+            )
 
     def _request(self, name: str, **more: object) -> dict[str, Any]:
         board = self.contact.board

@@ -17,7 +17,7 @@ from rkops.fleet.contact import Contact, for_each
 from rkops.fleet.identity import record_identity
 from rkops.fleet.session import AgentSession
 from rkops.services.boardmodels import BoardModels
-from rkops.services.changes import Action, Change, DeployReport, failure, filled, report_of
+from rkops.services.changes import Action, Change, DeployReport, failure, filled, report_of, stopped
 from rkops.services.delivery import CLEAN_UP_SECONDS, adopt, deliver, forecast
 from rkops.services.gather import probe_request
 from rkops.services.payload import Payload, fit
@@ -51,8 +51,8 @@ def deploy(
 ) -> DeployReport:
     """Deploy every model to every board; one board's trouble is its own.
 
-    `on_board` is called with a board's rows as it ends. Ctrl-C stops the pushes and cleans up
-    on boards that answer within two seconds, then passes on.
+    `on_board` is called with a board's rows as it ends. Ctrl-C stops the pushes, cleans up on
+    boards that answer within two seconds, and returns what was done by then.
     """
     return _Deployment(boards, payloads, options, listener).run(on_board)
 
@@ -72,18 +72,21 @@ class _Deployment:
         self._options = options
         self._tell = listener
         self._rows: dict[str, list[Change]] = {board.name: [] for board in boards}
-        self._underway: dict[str, tuple[BoardModels, str]] = {}
+        self._underway: dict[str, tuple[BoardModels, Payload]] = {}
 
     def run(self, on_board: OnBoard) -> DeployReport:
         """Run until every board has its rows."""
         names = [payload.name for payload in self._payloads]
         started = time.monotonic()
+        ended: set[str] = set()
+        interrupted = False
 
         def settle(result: BoardResult[None]) -> None:
             rows = list(self._rows[result.board])
             if isinstance(result, Lost):
                 rows = filled(result.board, names, rows, result.error)
             self._rows[result.board] = rows
+            ended.add(result.board)
             on_board(rows)
 
         try:
@@ -95,11 +98,19 @@ class _Deployment:
                 on_result=settle,
             )
         except KeyboardInterrupt:
+            interrupted = True
+            for name in self._rows.keys() - ended:
+                self._rows[name] = stopped(name, names, self._rows[name])
             self._clean_up()
-            raise
         rows = [row for board in self._boards for row in self._rows[board.name]]
         seconds = time.monotonic() - started
-        return report_of("deploy", rows, seconds=seconds, dry_run=self._options.dry_run)
+        return report_of(
+            "deploy",
+            rows,
+            seconds=seconds,
+            dry_run=self._options.dry_run,
+            interrupted=interrupted,
+        )
 
     def _one(self, contact: Contact) -> None:
         board = contact.board.name
@@ -137,7 +148,7 @@ class _Deployment:
 
     def _change(self, models: BoardModels, payload: Payload) -> Change:
         board = models.contact.board.name
-        self._underway[board] = (models, payload.name)
+        self._underway[board] = (models, payload)
         prepared = models.prepare(payload)
         if prepared.state == "present":
             row = adopt(models, payload, prepared)
@@ -147,15 +158,34 @@ class _Deployment:
         return row
 
     def _clean_up(self) -> None:
-        """Remove what the interrupted pushes left on boards that still answer."""
+        """Remove what the interrupted pushes left on boards that still answer.
+
+        A board that had made the release current before it heard of the end says so.
+        """
         underway = dict(self._underway)
 
         def abort(contact: Contact) -> None:
-            models, name = underway[contact.board.name]
-            models.moved_to(contact).abort(name, contact.deadline)
+            board = contact.board.name
+            models, payload = underway[board]
+            current = models.moved_to(contact).abort(payload.name, contact.deadline)
+            if current == payload.release:
+                self._rows[board] = [
+                    _was_done(row, payload) if row.model == payload.name else row
+                    for row in self._rows[board]
+                ]
 
         boards = [board for board in self._boards if board.name in underway]
         for_each(boards, abort, timeout_seconds=CLEAN_UP_SECONDS, jobs=self._options.jobs)
+
+
+def _was_done(row: Change, payload: Payload) -> Change:
+    return structs.replace(
+        row,
+        action=Action.SWITCHED,
+        release=payload.release,
+        size_bytes=payload.size_bytes,
+        message="it was current before it could be stopped",
+    )
 
 
 def probe(contact: Contact, timeout_seconds: float) -> tuple[AgentSession, BoardFacts]:
@@ -164,13 +194,18 @@ def probe(contact: Contact, timeout_seconds: float) -> tuple[AgentSession, Board
     Every later call of the session insists on the identity seen now.
     """
     board = contact.board
-    session = AgentSession(contact.transport, board=board.name, expected_identity=board.identity)
+    session = AgentSession(
+        contact.transport, board=board.name, expected_identity=board.identity, python=board.python
+    )
     payload = session.call("probe", probe_request(board), deadline=contact.deadline)
     facts = parse_facts(payload, board=board.name)
     if not board.identity and session.identity:
         record_identity(board, session.identity)
         session = AgentSession(
-            contact.transport, board=board.name, expected_identity=session.identity
+            contact.transport,
+            board=board.name,
+            expected_identity=session.identity,
+            python=board.python,
         )
     contact.renew(timeout_seconds)
     return session, facts

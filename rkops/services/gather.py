@@ -61,7 +61,9 @@ def probe_request(board: Board) -> dict[str, str]:
 
 def _probe(contact: Contact) -> Gathered:
     board = contact.board
-    session = AgentSession(contact.transport, board=board.name, expected_identity=board.identity)
+    session = AgentSession(
+        contact.transport, board=board.name, expected_identity=board.identity, python=board.python
+    )
     started = time.monotonic()
     reply = session.call("probe", probe_request(board), deadline=contact.deadline)
     seconds, epoch = time.monotonic() - started, time.time()

@@ -39,7 +39,10 @@ def list_releases(boards: Sequence[Board], *, timeout_seconds: float, jobs: int)
     def work(contact: Contact) -> BoardListing:
         board = contact.board
         session = AgentSession(
-            contact.transport, board=board.name, expected_identity=board.identity
+            contact.transport,
+            board=board.name,
+            expected_identity=board.identity,
+            python=board.python,
         )
         models = BoardModels(contact, session, timeout_seconds).models()
         return BoardListing(board=board.name, model_dir=board.model_dir, models=models)

@@ -68,7 +68,9 @@ def _on_board(
     contact: Contact, wanted: Sequence[str], options: RollbackOptions, rows: list[Change]
 ) -> None:
     board = contact.board
-    session = AgentSession(contact.transport, board=board.name, expected_identity=board.identity)
+    session = AgentSession(
+        contact.transport, board=board.name, expected_identity=board.identity, python=board.python
+    )
     models = BoardModels(contact, session, options.timeout_seconds)
     there = {model.name: model for model in models.models()}
     for name in wanted:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -146,7 +147,7 @@ def bare(tmp_path: Path, tools: str) -> ShellBoard:
 
 
 def session(board: ShellBoard, expected: str | None = None) -> AgentSession:
-    return AgentSession(board, board="b1", expected_identity=expected)
+    return AgentSession(board, board="b1", expected_identity=expected, python=board.python)
 
 
 def probe(board: ShellBoard, **request: object) -> BoardFacts:
@@ -211,13 +212,69 @@ def test_without_python3_other_verbs_say_so(bare: ShellBoard) -> None:
     assert (bare.pushes, cache_of(bare)) == ([], [])
 
 
+OLD = '{"code":"old-python","message":"/usr/bin/python3 is 3.6, 3.7 is needed","hint":""}'
+
+
+def old_python(place: Path) -> None:
+    """A python3 that the agent refuses, and that says so when asked for its version."""
+    sums = [f"{zlib.crc32(text.encode()):08x}" for text in (OLD, "1")]
+    frames = f"@rkops error j {len(OLD)} {sums[0]} {OLD}\n@rkops end j 1 {sums[1]} 1"
+    place.write_text(f"#!/bin/sh\necho '{frames}'\nexit 1\n")
+    place.chmod(0o755)
+
+
 def test_too_old_a_python_falls_back_to_the_shell(bare: ShellBoard, tools: str) -> None:
-    old = Path(tools) / "python3"
-    text = '{"code":"old-python","message":"python3 on the board is 3.6","hint":""}'
-    frames = f"@rkops error j {len(text)} bd973cd0 {text}\n@rkops end j 1 83dcefb7 1"
-    old.write_text(f"#!/bin/sh\necho '{frames}'\nexit 1\n")
-    old.chmod(0o755)
-    assert probe(bare).by == "sh"
+    old_python(Path(tools) / "python3")
+    facts = probe(bare)
+    assert facts.by == "sh"
+    assert isinstance(facts.path_files, Unknown)
+    assert facts.path_files.reason == "/usr/bin/python3 is 3.6, 3.7 is needed"
+    assert isinstance(facts.pythons, Present)
+    (python,) = facts.pythons.value
+    assert (python.path, python.version) == ("/usr/bin/python3", "3.6")
+
+
+def test_too_old_a_python_is_what_other_verbs_say(bare: ShellBoard, tools: str) -> None:
+    old_python(Path(tools) / "python3")
+    with pytest.raises(AgentError, match=r"python3 is 3\.6, 3\.7 is needed") as caught:
+        session(bare).call("release-list", {"model_dir": "/x"}, deadline=Deadline.after(10))
+    assert caught.value.code == "old-python"
+
+
+def test_after_too_old_a_python_the_next_is_tried(bare: ShellBoard, tools: str) -> None:
+    old_python(bare.home / "python3.6")
+    (Path(tools) / "python3").symlink_to(sys.executable)
+    bare.python = str(bare.home / "python3.6")
+    assert probe(bare).by == "agent"
+    one = session(bare)
+    one.call("release-list", {"model_dir": "/x"}, deadline=Deadline.after(10))
+    bare.runs.clear()
+    one.call("release-list", {"model_dir": "/x"}, deadline=Deadline.after(10))
+    assert len(bare.runs) == 1
+
+
+@pytest.mark.parametrize("name", ["app/bin/python3", "app"])
+def test_the_inventorys_python_comes_first(bare: ShellBoard, tools: str, name: str) -> None:
+    mark = bare.home / "it-ran"
+    (bare.home / "app/bin").mkdir(parents=True)
+    wrapper = bare.home / "app/bin/python3"
+    wrapper.write_text(f'#!/bin/sh\n: > {mark}\nexec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    (Path(tools) / "python3").symlink_to(sys.executable)
+    bare.python = str(bare.home / name)
+    assert probe(bare).by == "agent"
+    assert mark.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_root_starts_no_python_of_another_account(bare: ShellBoard, tools: str) -> None:
+    place = bare.home / "app"
+    place.mkdir()
+    (place / "python3").symlink_to("/bin/false")
+    os.chown(place, 1000, 1000)
+    (Path(tools) / "python3").symlink_to(sys.executable)
+    bare.python = str(place / "python3")
+    assert probe(bare).by == "agent"
 
 
 def test_a_damaged_copy_on_the_board_is_replaced(board: ShellBoard) -> None:
