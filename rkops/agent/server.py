@@ -41,8 +41,8 @@ def _binary(process) -> str:
     return ""
 
 
-def _stale(process) -> tuple:
-    """Return the mapped files that were replaced since the start, and whether we could look."""
+def _deleted(process) -> tuple:
+    """Return the mapped files that were deleted since the start, and whether we could look."""
     found = set()
     try:
         for word in (b"rknn_server", b"librknnrt"):
@@ -57,7 +57,7 @@ def _stale(process) -> tuple:
     return sorted(found), True
 
 
-def _processes(processes, accounts) -> dict:
+def _processes(tree, processes, accounts) -> dict:
     if processes.hidden:
         return processes.hidden
     found = []
@@ -67,7 +67,9 @@ def _processes(processes, accounts) -> dict:
         except OSError:
             continue  # it ended meanwhile
         entry = {"pid": process.pid, "user": user, "exe": _binary(process)}
-        entry["stale"], entry["readable"] = _stale(process)
+        deleted, entry["readable"] = _deleted(process)
+        entry["stale"] = [path for path in deleted if tree.is_file(path)]
+        entry["gone"] = [path for path in deleted if not tree.is_file(path)]
         found.append(entry)
     return present(found, "/proc/*/stat")
 
@@ -136,7 +138,7 @@ def _starter(tree, processes) -> dict:
 
 def gather(tree, processes, accounts) -> dict:
     """Return the Server of facts/board.py."""
-    running = look("/proc", _processes, processes, accounts)
+    running = look("/proc", _processes, tree, processes, accounts)
     places = list(_FILES)
     if running["is"] == "present":
         places.extend(entry["exe"] for entry in running["value"] if entry["exe"])

@@ -1,6 +1,7 @@
 """rknn_server: there, running, of the runtime's version, and not replaced under its feet."""
 
 from rkops.checks.registry import check
+from rkops.checks.restart import restart_commands, start_commands
 from rkops.checks.subject import Wanted
 from rkops.checks.tidy import see_tidying, tidying
 from rkops.checks.versions import differs, loaded_version, mix_severity
@@ -8,12 +9,6 @@ from rkops.core.outcome import Fix, Outcome, Risk, Severity, failed, passed, ski
 from rkops.facts.board import BoardFacts, Server, ServerProcess
 from rkops.facts.fact import Absent, Present, Unknown, value_of
 
-_COMMANDS = {
-    # Rockchip's script stops the loop and the server, and starts the loop anew.
-    "loop": "sudo restart_rknn.sh",
-    "systemd": "sudo systemctl {verb} {unit}",
-    "init": "sudo {unit} {verb}",
-}
 _RESTART = Fix("server.restart", Risk.INTERRUPTS)
 
 
@@ -31,10 +26,13 @@ def server_there(server: Server) -> Outcome:
         case Unknown(reason=reason, needs=needs):
             return skipped(f"not looked for: {reason}", needs=needs)
         case Absent():
-            if running := value_of(server.processes):
+            running = value_of(server.processes) or ()
+            if running and not any(process.exe in process.gone for process in running):
                 return passed(f"runs from {running[0].exe}")
             return failed(
-                "rknn_server is not on the board; a connected toolkit cannot reach it",
+                "the file of the running rknn_server was deleted; it will not start again"
+                if running
+                else "rknn_server is not on the board; a connected toolkit cannot reach it",
                 hint="copy rknn_server of the runtime's SDK to /usr/bin; "
                 "programs on the board itself do not need it",
                 commands=("sudo install -m 755 rknn_server /usr/bin/rknn_server",),
@@ -60,7 +58,7 @@ def server_runs(server: Server) -> Outcome:
             return failed(
                 f"{path} is there but does not run",
                 hint="start it as root",
-                commands=(_command(server, "start") or f"sudo sh -c '{path} >/dev/null 2>&1 &'",),
+                commands=start_commands(server),
                 fix=Fix("server.restart", Risk.SAFE),
             )
 
@@ -99,7 +97,7 @@ def server_fresh(server: Server) -> Outcome:
     """The running server's binary or library was replaced under it.
 
     Why: a running process keeps the old file; versions read from disk are not those in use.
-    Fix: restart rknn_server.
+    Fix: restart rknn_server. Files that were deleted and not replaced are RKN101 and RKN110.
     """
     match server.processes:
         case Unknown(reason=reason, needs=needs):
@@ -122,7 +120,7 @@ def _stale(server: Server, processes: tuple[ServerProcess, ...]) -> Outcome:
     return failed(
         f"rknn_server (pid {stale[0][0].pid}) still runs files that were replaced: {what}",
         hint="restart rknn_server",
-        commands=(_command(server, "restart") or f"sudo kill {stale[0][0].pid}",),
+        commands=restart_commands(server),
         fix=_RESTART,
     )
 
@@ -147,8 +145,3 @@ def server_single(server: Server) -> Outcome:
             )
         case Present() | Absent():
             return passed("not more than one")
-
-
-def _command(server: Server, verb: str) -> str:
-    way, _, unit = (value_of(server.starter) or "").partition(":")
-    return _COMMANDS.get(way, "").format(unit=unit, verb=verb)

@@ -82,7 +82,7 @@ class Runtime(Struct, frozen=True):
 
 
 class ServerProcess(Struct, frozen=True):
-    """A running rknn_server. `stale` lists mapped files that were deleted or replaced."""
+    """A running rknn_server. `stale` lists mapped files that were replaced since it started."""
 
     pid: int
     user: str
@@ -90,6 +90,8 @@ class ServerProcess(Struct, frozen=True):
     stale: tuple[str, ...]
     readable: bool = True
     """False where its mapped files are closed to us: then an empty `stale` says nothing."""
+    gone: tuple[str, ...] = ()
+    """Mapped files that were deleted, with nothing in their place."""
 
 
 class Server(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.kit import MODEL, World
+from tests.acceptance.kit import MODEL, World, wait_until
 from tests.lab.conftest import need_namespaces
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.adb]
@@ -59,11 +59,15 @@ CHANGES = {
         {"RKN101", "RKN111"},
         f"mv /root/kept.so {LIBRARY}; {RESTART}",
     ),
-    # A mapped file that was deleted is one that was replaced, by nothing.
     "no library under a running server": (
         f"cp {LIBRARY} /root/kept.so; rm {LIBRARY}",
-        {"RKN101", "RKN113"},
+        {"RKN101"},
         f"mv /root/kept.so {LIBRARY}; {RESTART}",
+    ),
+    "no file of a server that runs": (
+        "cp /usr/bin/rknn_server /root/kept; rm /usr/bin/rknn_server",
+        {"RKN110"},
+        f"mv /root/kept /usr/bin/rknn_server; {RESTART}",
     ),
     "no server": (
         "pkill -x rknn_server; mv /usr/bin/rknn_server /root/kept",
@@ -91,7 +95,7 @@ CHANGES = {
 @pytest.fixture(scope="module")
 def board(world: World) -> World:
     need_namespaces()
-    world.run("lab", "up", "--profile", "healthy,version-mix")
+    world.run("lab", "up", "--profile", "healthy,version-mix,two-runtimes")
     world.run("deploy", "-b", "healthy", str(MODEL))
     assert world.fired("healthy") == set()
     return world
@@ -117,13 +121,30 @@ def test_a_server_that_a_loop_restarts(board: World) -> None:
     assert board.fired("version-mix") == before
 
 
-def test_the_remedy_doctor_names_is_one(board: World) -> None:
-    board.inside("healthy", CHANGES["the library replaced under the server"][0])
-    [finding] = [
-        one
-        for one in board.doctor("healthy", "--only", "RKN113")["findings"]
-        if one["status"] == "fail"
-    ]
-    [command] = finding["commands"]
-    board.inside("healthy", command.removeprefix("sudo "))
-    assert board.fired("healthy") == set()
+def remedy(world: World, name: str, code: str) -> None:
+    """Do on a board what doctor says against a code."""
+    found = world.doctor(name, "--only", code, code=None)["findings"]
+    [finding] = [one for one in found if one["status"] == "fail" and one["code"] == code]
+    for command in finding["commands"]:
+        world.inside(name, command.removeprefix("sudo "))
+
+
+REPLACED = "; ".join(
+    f"cp {path} /root/new; mv /root/new {path}" for path in (LIBRARY, "/usr/bin/rknn_server")
+)
+
+
+# An init script starts the first, Rockchip's loop the second, nothing the third.
+@pytest.mark.parametrize("name", ["healthy", "version-mix", "two-runtimes"])
+def test_the_remedy_for_a_replaced_file_leaves_a_server(board: World, name: str) -> None:
+    before = board.fired(name)
+    board.inside(name, REPLACED)
+    assert board.fired(name) - before == {"RKN113"}
+    remedy(board, name, "RKN113")
+    assert wait_until(lambda: board.fired(name) == before)
+
+
+def test_the_remedy_for_two_runtimes_clears_all_that_came_of_them(board: World) -> None:
+    assert board.fired("two-runtimes") == {"RKN102", "RKN103", "RKN112", "RKP112"}
+    remedy(board, "two-runtimes", "RKN102")
+    assert board.fired("two-runtimes") == set()

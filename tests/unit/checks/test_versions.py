@@ -154,6 +154,36 @@ def test_replaced_under_the_server() -> None:
     assert outcome.fix is not None
 
 
+@pytest.mark.parametrize(
+    ("starter", "words"),
+    [
+        ("loop", ["sudo kill 9"]),
+        ("systemd:rknn.service", ["sudo systemctl restart rknn.service"]),
+        ("init:/etc/init.d/rknn_server", ["sudo /etc/init.d/rknn_server restart"]),
+        ("init:/etc/rc.local", ["/proc/9/cmdline", "kill 9", "$run"]),
+        ("hand", ["/proc/9/cmdline", "kill 9", "$run"]),
+    ],
+)
+def test_a_restart_ends_with_a_server_that_runs(starter: str, words: list[str]) -> None:
+    stale = ServerProcess(9, "root", "/usr/bin/rknn_server", (LIB,))
+    facts = changed(
+        healthy(), server__processes=Present((stale,)), server__starter=Present(starter)
+    )
+    [command] = run("RKN113", facts).commands
+    assert all(word in command for word in words)
+
+
+def test_deleted_is_not_replaced() -> None:
+    exe = "/usr/bin/rknn_server"
+    running = ServerProcess(9, "root", exe, (), gone=(LIB, exe))
+    facts = changed(
+        libraries(loaded=Absent()), server__file=Absent(), server__processes=Present((running,))
+    )
+    assert run("RKN113", facts).status is Status.PASS
+    assert mentions(run("RKN110", facts), "was deleted")
+    assert run("RKN101", facts).status is Status.FAIL
+
+
 def test_two_servers() -> None:
     one = ServerProcess(9, "root", "/usr/bin/rknn_server", ())
     two = ServerProcess(12, "root", "/opt/rknn_server", ())
