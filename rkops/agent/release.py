@@ -22,6 +22,8 @@ _MARGIN_BYTES = 16 << 20
 def _faults(doing):
     try:
         yield
+    except BrokenPipeError:
+        raise  # not the disk: the host hung up
     except OSError as exc:
         raise fault_of(exc, doing) from exc
 
@@ -92,17 +94,18 @@ def _want_space(path, size):
         )
 
 
-def commit(request, _out, disk=None, lock=None):
+def commit(request, out, disk=None, lock=None):
     """Verify what was pushed, make it a release on the medium, switch to it, prune.
 
-    A failure leaves `current` as it was, the pushed files removed and the lock given back.
+    A failure leaves `current` as it was, the pushed files removed and the lock given back. It
+    is one when the host has hung up: nobody would tell that `current` is another one now.
     """
     job = Job(request, disk, lock)
     files = _files_of(request)
     with _faults("cannot finish {}".format(job.root)), job.lock:
         job.lock.renew(job.holder)
         try:
-            return _commit(job, files, request)
+            return _commit(job, files, request, out)
         except BaseException:
             _forget(job)
             raise
@@ -110,7 +113,7 @@ def commit(request, _out, disk=None, lock=None):
             job.lock.give_back(job.holder)
 
 
-def _commit(job, files, request):
+def _commit(job, files, request, out):
     release = files[0]["sha256"][:12]
     before = shelf.current_of(job.root)
     started = time.monotonic()
@@ -123,6 +126,8 @@ def _commit(job, files, request):
         steps.announce(job, release)
     steps.sync_up(job)
     if switch:
+        if out is not None:
+            out.progress({"step": "switch"})
         steps.point(job, release)
     synced = time.monotonic()
     kept, removed, problem = steps.prune(job, request.get("keep", KEEP))
@@ -147,12 +152,15 @@ def abort(request, _out, disk=None, lock=None):
     """Give up a push: remove its files and give the lock back."""
     job = Job(request, disk, lock)
     if not os.path.isdir(job.model_dir):
-        return {"removed": []}
+        return {"removed": [], "current": ""}
     with _faults("cannot clean up {}".format(job.root)), job.lock:
         there = os.path.isdir(job.incoming)
         job.disk.remove_tree(job.incoming)
         job.lock.give_back(job.holder)
-    return {"removed": [job.incoming] if there else []}
+    return {
+        "removed": [job.incoming] if there else [],
+        "current": shelf.current_of(job.root),
+    }
 
 
 def renew(request, _out, disk=None, lock=None):

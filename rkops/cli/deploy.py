@@ -174,6 +174,8 @@ def _deploy(common: _Common, models: list[Path], name: str, *, force: bool, keep
 def _finish(report: "DeployReport", common: _Common) -> None:
     from rkops.report.deploy import deploy_table, to_json
 
+    if report.interrupted:
+        typer.echo("interrupted", err=True)
     typer.echo(to_json(report) if common.form is Format.JSON else deploy_table(report))
     if report.exit_code is not ExitCode.OK:
         raise typer.Exit(report.exit_code)

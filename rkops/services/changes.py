@@ -22,11 +22,12 @@ class Action(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     LOST = "lost"
+    STOPPED = "stopped"
 
     @property
     def good(self) -> bool:
         """True when the board has what was asked for, or would have."""
-        return self not in {Action.REFUSED, Action.FAILED, Action.LOST}
+        return self not in {Action.REFUSED, Action.FAILED, Action.LOST, Action.STOPPED}
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -55,12 +56,15 @@ class DeployReport(Struct, frozen=True, kw_only=True):
     command: str
     dry_run: bool
     complete: bool
+    interrupted: bool = False
     seconds: float
     changes: tuple[Change, ...]
 
     @property
     def exit_code(self) -> ExitCode:
         """Success only when every board is as asked; a failed board counts more than a lost one."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
         actions = {change.action for change in self.changes}
         if actions & {Action.REFUSED, Action.FAILED}:
             return ExitCode.CHANGE_FAILED
@@ -68,7 +72,12 @@ class DeployReport(Struct, frozen=True, kw_only=True):
 
 
 def report_of(
-    command: str, changes: Iterable[Change], *, seconds: float, dry_run: bool
+    command: str,
+    changes: Iterable[Change],
+    *,
+    seconds: float,
+    dry_run: bool,
+    interrupted: bool = False,
 ) -> DeployReport:
     """Return the report of these changes."""
     rows = tuple(changes)
@@ -76,6 +85,7 @@ def report_of(
         command=command,
         dry_run=dry_run,
         complete=all(change.action.good for change in rows),
+        interrupted=interrupted,
         seconds=round(seconds, 3),
         changes=rows,
     )
@@ -98,3 +108,14 @@ def filled(
     """Return the rows of a board whose work broke off, with one for each model not reached."""
     there = {row.model for row in rows}
     return [*rows, *(failure(board, name, error) for name in models if name not in there)]
+
+
+def stopped(board: str, models: Sequence[str], rows: Sequence[Change]) -> list[Change]:
+    """Return the rows of a board whose work Ctrl-C broke off.
+
+    What failed is taken as stopped: hanging up looks like a fault to whoever still worked.
+    """
+    ended = {row.model: row for row in rows if row.action.good or row.action is Action.REFUSED}
+    return [
+        ended.get(name) or Change(board=board, model=name, action=Action.STOPPED) for name in models
+    ]

@@ -100,6 +100,26 @@ def test_ctrl_c_cleans_up(site: Site, tmp_path: Path) -> None:
     assert site.current("b1") == old
 
 
+def test_ctrl_c_tells_which_boards_were_done(tmp_path: Path) -> None:
+    with wire_boards(tmp_path, "b1", "b2") as site:
+        site.faults["b1"].change(delay_seconds=0.02)
+        process = site.start("deploy", "--all", str(_model(tmp_path, "A")))
+        _wait_for_push(site)
+        end = time.monotonic() + 20
+        while not site.current("b2") and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.3)  # its answer comes home
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=15)
+        assert process.returncode == ExitCode.INTERRUPTED, err
+        assert out.splitlines()[-1].startswith(
+            "INCOMPLETE: 1 of 2 boards are as asked: 1 pushed, 1 stopped"
+        )
+        assert "interrupted" in err
+        assert site.current("b1") == ""
+        assert site.current("b2") != ""
+
+
 @pytest.mark.parametrize("manner", list(Manner))
 def test_the_link_drops_at_any_byte(tmp_path: Path, manner: Manner) -> None:
     with wire_boards(tmp_path, "b1", manner=manner) as site:

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -88,3 +89,21 @@ def test_any_operation_may_fail(tmp_path: Path, error: int, broken: bool) -> Non
         assert board.leftovers() == [".incoming-t1"]
         number += 1
     assert number > 12
+
+
+class HungUp:
+    """A host that is gone: what is told it does not arrive."""
+
+    def progress(self, value: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def test_a_host_that_hung_up_is_not_switched_for(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    board.deploy(b"old")
+    (Path(board.prepare(b"new")["dir"]) / "yolo.rknn").write_bytes(b"new")
+    with pytest.raises(BrokenPipeError):
+        release.commit(board.wanted(b"new"), HungUp())
+    assert board.current() == b"old"
+    assert board.free()
+    assert board.deploy(b"3")["previous"] == hashlib.sha256(b"old").hexdigest()[:12]
