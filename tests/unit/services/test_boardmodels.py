@@ -10,7 +10,7 @@ from rkops.fleet.contact import Contact
 from rkops.fleet.session import AgentSession
 from rkops.services.boardmodels import BoardModels
 from rkops.services.payload import Payload
-from rkops.transport.base import Transport
+from rkops.transport.base import AdbAddress, Transport
 
 
 class Untouched:
@@ -24,7 +24,7 @@ class Untouched:
 
 def test_a_board_that_was_hung_up_on_is_not_changed() -> None:
     transport = cast("Transport", Untouched())
-    board = Board(name="b1", adb="127.0.0.1", model_dir="/opt/rkops/models")
+    board = Board(name="b1", adb=AdbAddress("127.0.0.1"), model_dir="/opt/rkops/models")
     contact = Contact(board, transport, Deadline.after(5), hung_up=True)
     models = BoardModels(contact, AgentSession(transport, board="b1", expected_identity=""), 5)
     payload = Payload(Path("m.rknn"), "m", 1, "0" * 64, ("rk3588",), "2.3.2")
