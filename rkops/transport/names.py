@@ -14,7 +14,8 @@ Key = TypeVar("Key")
 Where = tuple[str, int]
 Target = tuple[int, tuple[str, int] | tuple[str, int, int, int]]
 """Address family and socket address."""
-Found = queue.SimpleQueue[tuple[Key, Target | None]]
+Found = queue.SimpleQueue[tuple[Key, list[Target]]]
+"""Every address of a name, in the resolver's order; none for a name that is unknown."""
 
 _THREADS = 16
 _NO_SUCH_NAME = 0
@@ -44,7 +45,7 @@ def look_up(names: Mapping[Key, Where], found: "Found[Key]", bell: socket.socket
         while True:
             try:
                 key, where = todo.get_nowait()
-                found.put((key, _resolved(where)))
+                found.put((key, resolved(where)))
                 bell.send(b"!")
             except (queue.Empty, OSError):
                 return  # all done, or nobody waits any more
@@ -53,12 +54,13 @@ def look_up(names: Mapping[Key, Where], found: "Found[Key]", bell: socket.socket
         threading.Thread(target=work, name="rkops-names", daemon=True).start()
 
 
-def _resolved(where: Where) -> Target | None:
+def resolved(where: Where) -> list[Target]:
+    """Return every address of a name, in the resolver's order; none if it is unknown. Waits."""
     try:
         found = socket.getaddrinfo(*where, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        return None
-    return found[0][0], found[0][4]  # type: ignore[return-value]  # the stub allows odd families
+        return []
+    return [(one[0], one[4]) for one in found]  # type: ignore[misc]  # the stub allows odd families
 
 
 def connect_error(where: Where, number: int, *, board: str) -> TransportError:

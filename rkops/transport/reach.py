@@ -5,11 +5,13 @@ TCP connect tells the same in one second, and for all boards in the same second.
 """
 
 import errno
+import os
 import queue
 import resource
 import selectors
 import socket
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 from rkops.core.deadline import Deadline
@@ -46,6 +48,18 @@ def _open_files(wanted: int) -> int:
     return soft
 
 
+def _begun(target: Target) -> socket.socket:
+    """Begin to connect, without waiting; an OSError where that fails at once."""
+    family, address = target
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    sock.settimeout(0)
+    number = sock.connect_ex(address)
+    if number not in _UNDERWAY:
+        sock.close()
+        raise OSError(number, os.strerror(number))
+    return sock
+
+
 class _Round(Generic[Key]):
     """One batch of connects under one deadline."""
 
@@ -53,7 +67,7 @@ class _Round(Generic[Key]):
         self._deadline = deadline
         self._addresses = addresses
         self._selector = selectors.DefaultSelector()
-        self._open: dict[Key, socket.socket] = {}
+        self._open: dict[Key, list[socket.socket]] = {}
         self._names: dict[Key, Where] = {}
         self._found: Found[Key] = queue.SimpleQueue()
 
@@ -66,7 +80,7 @@ class _Round(Generic[Key]):
                 self._selector.register(bell, selectors.EVENT_READ)
                 yield from self._wait(bell)
             finally:
-                for sock in self._open.values():
+                for sock in chain.from_iterable(self._open.values()):
                     sock.close()
 
     def _start(self, rope: socket.socket) -> Iterator[tuple[Key, TransportError | None]]:
@@ -75,21 +89,25 @@ class _Round(Generic[Key]):
             if target is None:
                 self._names[key] = where
             else:
-                yield from self._connect(key, target)
+                yield from self._connect(key, [target])
         if self._names:
             look_up(self._names, self._found, rope)
 
-    def _connect(self, key: Key, target: Target) -> Iterator[tuple[Key, TransportError | None]]:
-        family, address = target
-        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        sock.settimeout(0)
-        number = sock.connect_ex(address)
-        if number in _UNDERWAY:
-            self._open[key] = sock
-            self._selector.register(sock, selectors.EVENT_WRITE, key)
-            return
-        sock.close()
-        yield key, self._error(key, number)
+    def _connect(
+        self, key: Key, targets: Sequence[Target]
+    ) -> Iterator[tuple[Key, TransportError | None]]:
+        """Begin to connect to every address of a board at once."""
+        number = 0
+        for target in targets:
+            try:
+                sock = _begun(target)
+            except OSError as exc:
+                number = exc.errno or errno.EINVAL
+            else:
+                self._open.setdefault(key, []).append(sock)
+                self._selector.register(sock, selectors.EVENT_WRITE, (key, sock))
+        if key not in self._open:
+            yield key, self._error(key, number)
 
     def _wait(self, bell: socket.socket) -> Iterator[tuple[Key, TransportError | None]]:
         last = False
@@ -100,25 +118,29 @@ class _Round(Generic[Key]):
                     bell.recv(4096)
                     yield from self._looked_up()
                 else:
-                    yield self._known(ready.data)
+                    yield from self._known(*ready.data)
         for key in (*self._open, *self._names):
             yield key, self._error(key, errno.ETIMEDOUT)
 
     def _looked_up(self) -> Iterator[tuple[Key, TransportError | None]]:
         while not self._found.empty():
-            key, target = self._found.get()
+            key, targets = self._found.get()
             self._names.pop(key)
-            if target is None:
-                yield key, self._error(key, 0)
-            else:
-                yield from self._connect(key, target)
+            yield from self._connect(key, targets)
 
-    def _known(self, key: Key) -> tuple[Key, TransportError | None]:
-        sock = self._open.pop(key)
-        self._selector.unregister(sock)
+    def _known(self, key: Key, sock: socket.socket) -> Iterator[tuple[Key, TransportError | None]]:
+        """Take what one connect came to: alive by one address, dead by the last."""
+        if sock.fileno() < 0:
+            return  # another address of the board was told in the same moment
         number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        sock.close()
-        return key, self._error(key, number) if number else None
+        others = [other for other in self._open.pop(key) if other is not sock]
+        for over in (sock,) if number else (sock, *others):
+            self._selector.unregister(over)
+            over.close()
+        if number and others:
+            self._open[key] = others
+        else:
+            yield key, self._error(key, number) if number else None
 
     def _error(self, key: Key, number: int) -> TransportError:
         return connect_error(self._addresses[key], number, board=str(key))

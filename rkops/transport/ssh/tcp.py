@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from rkops.core.deadline import Deadline
-from rkops.transport.names import Target, Where, connect_error, numeric
+from rkops.transport.names import Target, Where, connect_error, numeric, resolved
 
 _STOP_SECONDS = 1.0
 
@@ -21,19 +21,30 @@ def connect_tcp(where: Where, *, board: str, deadline: Deadline) -> socket.socke
         BoardUnreachableError: no address answers; the error of the last one tried.
     """
     failure = 0
-    for family, address in _targets(where, deadline):
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    targets = _targets(where, deadline)
+    for left, target in zip(range(len(targets), 0, -1), targets, strict=True):
         try:
-            sock.settimeout(max(deadline.remaining, 0.001))
-            sock.connect(address)
+            # A silent address leaves time for the next.
+            sock = _connected(target, max(deadline.remaining / left, 0.001))
         except OSError as exc:
-            sock.close()
             failure = errno.ETIMEDOUT if isinstance(exc, TimeoutError) else exc.errno or 0
         else:
             # paramiko writes a packet in pieces: 44 ms a command with Nagle, 2.5 without.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
     raise connect_error(where, failure, board=board)
+
+
+def _connected(target: Target, seconds: float) -> socket.socket:
+    family, address = target
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(seconds)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def connect_command(command: str) -> tuple[socket.socket, Callable[[], None]]:
@@ -73,11 +84,7 @@ def _targets(where: Where, deadline: Deadline) -> list[Target]:
     answer: queue.SimpleQueue[list[Target]] = queue.SimpleQueue()
 
     def resolve() -> None:
-        try:
-            found = socket.getaddrinfo(*where, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            found = []
-        answer.put([(one[0], one[4]) for one in found])  # type: ignore[misc]  # the stub allows odd families
+        answer.put(resolved(where))
 
     threading.Thread(target=resolve, name="rkops-name", daemon=True).start()
     try:

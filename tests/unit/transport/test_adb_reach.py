@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from rkops.core.deadline import Deadline
 from rkops.core.errors import BoardRefusedError, BoardUnreachableError
 from rkops.lab.wire.boards import WireBoard, WireLab
 from rkops.lab.wire.replay import ReplayEndpoint
 from rkops.transport.reach import reach
+from rkops.transport.ssh.tcp import connect_tcp
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +77,28 @@ def test_six_is_an_address_too() -> None:
             pytest.skip("this machine has no IPv6 loopback")
         sock.listen(1)
         assert list(reach({"six": ("::1", sock.getsockname()[1])})) == [("six", None)]
+
+
+def several(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> None:
+    """Give the name `board` several addresses, as a name with A and AAAA records has."""
+    real = socket.getaddrinfo
+
+    def found(host, port, **asked):
+        names = hosts if host == "board" and not asked.get("flags") else (host,)
+        return [one for name in names for one in real(name, port, **asked)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+def test_a_name_is_dead_only_when_all_its_addresses_are(
+    lab: WireLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = where(lab, "live")
+    off = where(lab, "off")[0]
+    several(monkeypatch, off, "127.0.114.200", "::1", host)
+    assert list(reach({"b": ("board", port)}, 1)) == [("b", None)]
+    with connect_tcp(("board", port), board="b", deadline=Deadline.after(4)) as sock:
+        assert sock.getpeername() == (host, port)
+    several(monkeypatch, "127.0.114.201", "127.0.114.202")
+    [(_, error)] = reach({"b": ("board", port)}, 1)
+    assert type(error) is BoardRefusedError
