@@ -1,5 +1,7 @@
 """librknnrt.so: there, for this machine, found by the loader, one version, the wanted one."""
 
+import shlex
+
 from rkops.checks.registry import check
 from rkops.checks.restart import restart_commands
 from rkops.checks.subject import Wanted
@@ -90,6 +92,12 @@ def runtime_wanted(facts: BoardFacts, wanted: Wanted) -> Outcome:
     """
     if not wanted.sdk:
         return skipped("the inventory asks for no sdk version")
+    loads = value_of(loaded_copy(facts.runtime, facts.system.arch))
+    if loads is not None and isinstance(loads.version, Absent):
+        return failed(
+            f"{loads.path} loads and shows no version, {wanted.sdk} is wanted",
+            hint="do what RKN104 says, with librknnrt.so of that SDK",
+        )
     match loaded_version(facts.runtime, facts.system.arch):
         case Unknown(reason=reason, needs=needs):
             return skipped(f"loaded version not known: {reason}", needs=needs)
@@ -105,25 +113,48 @@ def runtime_wanted(facts: BoardFacts, wanted: Wanted) -> Outcome:
             )
 
 
-@check("RKN104", "librknnrt is for this machine", severity=Severity.ERROR)
-def runtime_machine(runtime: Runtime, system: System) -> Outcome:
-    """A library for another machine cannot be loaded, whatever its version.
+@check("RKN104", "librknnrt is a library for this machine", severity=Severity.ERROR)
+def runtime_usable(facts: BoardFacts) -> Outcome:
+    """The librknnrt.so that loads is made for another machine, or is no librknnrt at all.
 
     Why: the SDK holds builds for aarch64, 32-bit arm and Android side by side; the wrong one
-    gives `wrong ELF class` or `cannot open shared object file`. A copy for another machine beside
-    the right one does no harm (32-bit programs use it).
-    Fix: copy the aarch64 Linux build of librknnrt.so to /usr/lib.
+    gives `wrong ELF class` or `cannot open shared object file`. An empty file, a Git LFS pointer
+    or a page that was saved instead of the library gives `file too short` or `invalid ELF header`;
+    every real one holds the text `librknnrt version:`. A copy for another machine beside the
+    right one does no harm (32-bit programs use it).
+    Fix: copy the aarch64 Linux build of librknnrt.so over it and run ldconfig.
     """
+    runtime, arch = facts.runtime, facts.system.arch
     if not runtime.copies:
         return skipped("no librknnrt: see RKN101")
-    if fitting_copies(runtime, system.arch):
-        return passed(f"made for {system.arch}")
-    copy = runtime.copies[0]
+    fitting = fitting_copies(runtime, arch)
+    if not fitting:
+        copy = runtime.copies[0]
+        return _unusable(PLACE, f"{copy.path} is made for {copy.machine}, the board is {arch}")
+    loads = value_of(loaded_copy(runtime, arch))
+    looked = (loads,) if loads else fitting
+    if any(not isinstance(copy.version, Absent) for copy in looked):
+        return passed(f"made for {arch}")
+    copy = looked[0]
+    says = "the loader gives it" if loads else "there is no other"
+    return _unusable(copy.path, f"{copy.path} {_lack(copy, facts.by)}; {says}")
+
+
+def _unusable(place: str, message: str) -> Outcome:
     return failed(
-        f"{copy.path} is made for {copy.machine}, the board is {system.arch}",
-        hint=f"copy the {system.arch} Linux build of librknnrt.so from the RKNN SDK to {PLACE}",
-        commands=(f"sudo install -m 644 librknnrt.so {PLACE}", "sudo ldconfig"),
+        message,
+        hint=f"copy the Linux build of librknnrt.so for this machine from the RKNN SDK to {place}",
+        commands=(f"sudo install -m 644 librknnrt.so {shlex.quote(place)}", "sudo ldconfig"),
     )
+
+
+def _lack(copy: LibraryCopy, by: str) -> str:
+    """Return what a copy without a version text is."""
+    if copy.size_bytes == 0:
+        return "is empty"
+    if not copy.machine and by == "agent":  # the sh probe does not look at it
+        return f"is no library: {copy.size_bytes} bytes that are no ELF file"
+    return "holds no librknnrt version text: it is another library, or a damaged one"
 
 
 @check("RKN105", "The loader finds librknnrt", severity=Severity.ERROR)
@@ -179,6 +210,32 @@ def runtime_mapped(runtime: Runtime, system: System) -> Outcome:
                 f"{'; '.join(others)}; the loader gives {number}",
                 hint="bring the program's own copy to the same version and restart the program",
             )
+
+
+@check("RKN107", "No application brings another librknnrt", severity=Severity.INFO)
+def runtime_bundled(runtime: Runtime, system: System) -> Outcome:
+    """An application, a package or a home directory holds a librknnrt of another version.
+
+    Why: no service finds it by itself, but a program that loads it by path, or by its own
+    LD_LIBRARY_PATH or rpath, gets that version and not the board's. Looked through are homes,
+    /opt, /srv, /userdata, /usr/local and Python packages, four levels deep, for a limited time.
+    Fix: nothing is broken. Remove copies that no program needs.
+    """
+    cut = runtime.walked.reason if isinstance(runtime.walked, Unknown) else ""
+    bundled = [c for c in fitting_copies(runtime, system.arch) if c.bundled]
+    number = value_of(loaded_version(runtime, system.arch))
+    if number is None:
+        return skipped("loaded version not known")
+    others = tuple(c for c in bundled if differs(version_text(c.version) or number, number))
+    if others:
+        return failed(
+            f"other copies that an application may bring: {_listed(others)}; the loader gives "
+            f"{number}" + (f" ({cut})" if cut else ""),
+            hint="remove those that no program needs",
+        )
+    if cut:
+        return skipped(cut)
+    return passed("none" if not bundled else f"{_listed(tuple(bundled))}, as the loader's")
 
 
 def _listed(copies: tuple[LibraryCopy, ...], loads: LibraryCopy | None = None) -> str:

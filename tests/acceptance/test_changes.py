@@ -43,6 +43,17 @@ CHANGES = {
         set(),
         "rm -r /root/app",
     ),
+    # Its version is not the wanted one as long as it has none (RKN103).
+    "an empty library": (
+        f"mv {LIBRARY} /root/kept.so; : > {LIBRARY}; ldconfig",
+        {"RKN103", "RKN104", "RKN113"},
+        f"mv /root/kept.so {LIBRARY}; ldconfig; {RESTART}",
+    ),
+    "another library in its place": (
+        f"mv {LIBRARY} /root/kept.so; cp $(ls /lib/*/libc.so.6) {LIBRARY}; ldconfig",
+        {"RKN103", "RKN104", "RKN113"},
+        f"mv /root/kept.so {LIBRARY}; ldconfig; {RESTART}",
+    ),
     "the server killed": ("pkill -x rknn_server", {"RKN111"}, RESTART),
     "the library replaced under the server": (
         f"cp {LIBRARY} {LIBRARY}.new; mv {LIBRARY}.new {LIBRARY}",

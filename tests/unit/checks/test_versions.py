@@ -4,12 +4,13 @@ import pytest
 
 from rkops.checks.subject import HostFacts, Toolkit
 from rkops.core.outcome import Outcome, Severity, Status
-from rkops.facts.board import Mapping, Runtime, ServerProcess, Version
+from rkops.facts.board import LibraryCopy, Mapping, Runtime, ServerProcess, Version
 from rkops.facts.fact import Absent, Present
 from tests.unit.checks.profiles import (
     LIB,
     changed,
     copy,
+    fired,
     healthy,
     mentions,
     run,
@@ -92,6 +93,44 @@ def test_only_a_library_for_another_machine() -> None:
     assert run("RKN104", facts).status is Status.FAIL
     assert run("RKN101", facts).status is Status.SKIP
     assert run("RKN105", facts).status is Status.SKIP
+
+
+def broken(size: int = 0, machine: str = "", path: str = LIB) -> LibraryCopy:
+    return LibraryCopy(path, path, size, Absent(f"version text in {path}"), machine)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (broken(), "is empty"),
+        (broken(131), "131 bytes that are no ELF file"),
+        (broken(1_600_000, "aarch64"), "another library"),
+    ],
+    ids=["empty", "Git LFS pointer", "libc"],
+)
+def test_a_file_that_is_no_librknnrt_is_found(bad: LibraryCopy, words: str) -> None:
+    for facts in (libraries(bad), libraries(bad, loaded=unknown())):
+        assert mentions(run("RKN104", facts), LIB, words)
+    assert run("RKN103", libraries(bad)).status is Status.FAIL
+    assert run("RKN103", libraries(bad), sdk=None).status is Status.SKIP
+    assert fired(libraries(bad), sdk=None) == {"RKN104"}
+
+
+def test_a_broken_copy_beside_the_one_that_loads_is_not_the_boards_trouble() -> None:
+    facts = libraries(copy(), broken(path=OLD))
+    assert run("RKN104", facts).status is Status.PASS
+    assert run("RKN104", libraries(copy(path=OLD), broken())).status is Status.FAIL
+
+
+def test_a_library_that_may_not_be_read_is_not_broken() -> None:
+    closed = LibraryCopy(LIB, LIB, 7_000_000, unknown(), "")
+    assert run("RKN104", libraries(closed)).status is Status.PASS
+    assert run("RKN103", libraries(closed)).status is Status.SKIP
+
+
+def test_without_python_the_machine_is_not_known() -> None:
+    facts = changed(libraries(broken(7_000_000)), by="sh")
+    assert mentions(run("RKN104", facts), "another library, or a damaged one")
 
 
 def test_the_loader_finds_none() -> None:
