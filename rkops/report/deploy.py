@@ -101,7 +101,7 @@ def _summary(report: DeployReport) -> str:
 
 def _board_rows(board: BoardListing) -> Iterable[tuple[str, ...]]:
     if not board.models:
-        word = "no answer" if board.problem else "no models"
+        word = board.what or "no models"
         yield (board.board, *(_NONE,) * 3, word, _NONE, _NONE, _NONE)
     for model in board.models:
         for release in sorted(model.releases, key=lambda one: one.pushed_at, reverse=True):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from rkops.core.errors import AgentError, RkopsError, WrongBoardError
 from rkops.core.exit import ExitCode
 from rkops.core.result import Answered
 from rkops.facts.board import DeployedModel
@@ -13,6 +14,7 @@ from rkops.fleet.session import AgentSession
 from rkops.services.boardmodels import BoardModels
 
 SCHEMA = "rkops.releases/1"
+_REFUSALS = {"no-python": "no python3", "old-python": "python3 too old"}
 
 
 class BoardListing(Struct, frozen=True, kw_only=True):
@@ -21,6 +23,8 @@ class BoardListing(Struct, frozen=True, kw_only=True):
     board: str
     model_dir: str
     models: tuple[DeployedModel, ...] = ()
+    what: str = ""
+    """Why the models are not known, in two or three words."""
     problem: str = ""
     hint: str = ""
 
@@ -59,8 +63,18 @@ def list_releases(boards: Sequence[Board], *, timeout_seconds: float, jobs: int)
             BoardListing(
                 board=board.name,
                 model_dir=board.model_dir,
+                what=_what(result.error),
                 problem=result.error.message,
                 hint=result.error.hint,
             )
         )
     return ReleaseList(boards=tuple(listings), exit_code=worst)
+
+
+def _what(error: RkopsError) -> str:
+    """Say it in the table: only a board that did not answer gave no answer."""
+    if isinstance(error, WrongBoardError):
+        return "another board"
+    if isinstance(error, AgentError):
+        return _REFUSALS.get(error.code, "failed")
+    return "no answer" if error.exit_code is ExitCode.UNREACHABLE else "failed"

@@ -131,6 +131,22 @@ def test_another_board_at_the_address_is_not_touched(tmp_path: Path) -> None:
         assert list((tmp_path / "b1" / "home").iterdir()) == []
 
 
+def test_the_list_says_why_models_are_not_known(site: Site) -> None:
+    site.endpoints["b1"].python = False
+    site.faults["b2"].change(refuse=True)
+    ran = site.rkops("deploy", "--all", "--list")
+    rows = {line.split()[0]: line for line in ran.out.splitlines()[1:3]}
+    assert "no python3" in rows["b1"]
+    assert "no answer" in rows["b2"]
+
+
+def test_the_list_tells_another_board_from_none(tmp_path: Path) -> None:
+    with wire_boards(tmp_path, "b1", identity="dt:someone-else") as site:
+        ran = site.rkops("deploy", "--all", "--list")
+        assert ran.code == ExitCode.CHANGE_FAILED
+        assert "another board" in ran.out.splitlines()[1]
+
+
 def _hold(site: Site, board: str) -> tuple[BoardLock, dict[str, str]]:
     site.model_dir(board).mkdir()
     holder = {"token": "t9", "who": "otto@ops2", "host": "ops2", "process": "4711:1"}

@@ -29,15 +29,20 @@ _CLI = "from rkops.cli.app import main; main()"
 class CountingEndpoint(HereEndpoint):
     """This machine as a board; remembers which files were pushed.
 
-    With `facts` a probe is answered by those; everything else is the real agent's.
+    With `facts` a probe is answered by those; everything else is the real agent's. Without
+    `python` it answers as a board that has none (the bootstrap's own words).
     """
 
     def __init__(self, home: Path) -> None:
         super().__init__(env={"HOME": str(home)})
         self.pushed: list[str] = []
         self.facts: BoardFacts | None = None
+        self.python = True
 
     async def run(self, command: str, io: CommandIO, *, pty: bool) -> int:
+        if not self.python:
+            await io.out(b"@rkops-id \n@rkops-nopython\n")
+            return 0
         if self.facts is None or " probe " not in command:
             return await super().run(command, io, pty=pty)
         result = frame("result", msgspec.to_builtins(self.facts))
