@@ -43,7 +43,7 @@ def writable_file(path: Path | None = None) -> Path:
     if chosen is None:
         own = user_inventory()
         chosen = own if own.exists() and not Path("inventory").exists() else Path("inventory")
-    if chosen.is_file() or (chosen.suffix in SUFFIXES and not chosen.is_dir()):
+    if not chosen.is_dir() and (chosen.exists() or chosen.suffix in SUFFIXES):
         return chosen
     files = inventory_files(chosen) if chosen.is_dir() else []
     return files[0] if len(files) == 1 else chosen / "boards.yaml"

@@ -10,6 +10,7 @@ from pathlib import Path
 from rkops.core.deadline import Deadline
 from rkops.core.errors import InventoryError
 from rkops.fleet.document import Document
+from rkops.fleet.lines import read_file
 
 LOCK_SECONDS = 10.0
 
@@ -26,7 +27,7 @@ def edit_file(file: Path, change: Callable[[Document], bool]) -> None:
         real = file.resolve()  # a link stays a link
         real.parent.mkdir(parents=True, exist_ok=True)
         with _locked(real.parent, file):
-            data = real.read_bytes() if real.exists() else b""
+            data = read_file(real) if real.exists() else b""
             document = Document(str(file), data)
             if change(document):
                 _replace(real, document.render())

@@ -15,8 +15,14 @@ from rkops.fleet.lines import Entry, Source, closest
 from rkops.fleet.names import check_name
 from rkops.transport.base import SshAddress
 
-SOCS = ("rk3562", "rk3566", "rk3568", "rk3576", "rk3582", "rk3588", "rk3588s")
-"""Rockchip SoCs whose NPU runs RKNN models under Linux with Python on the board."""
+SOCS = (
+    *("rk3562", "rk3566", "rk3568", "rk3576", "rk3582"),
+    *("rk3588", "rk3588f", "rk3588j", "rk3588m", "rk3588s"),
+)
+"""Rockchip SoCs whose NPU runs RKNN models under Linux with Python on the board.
+
+A test holds them equal to the names of rkops/knowledge/data/socs.yaml, which is not for fleet.
+"""
 WAYS = ("adb", "ssh")
 GROUP_KEYS = ("tags", "soc", "sdk", "user", "model-dir", "python", "key", "via")
 BOARD_KEYS = ("adb", "ssh", "groups", "identity", *GROUP_KEYS)

@@ -10,10 +10,11 @@ from rkops.core.errors import InventoryError
 from rkops.fleet.board import Board
 from rkops.fleet.defaults import inventory_files, inventory_path
 from rkops.fleet.fields import BOARD_KEYS, GROUP_KEYS, Values, make_board, read_values
-from rkops.fleet.lines import Entry, Source, closest
+from rkops.fleet.lines import Entry, Source, closest, read_file
 from rkops.fleet.names import check_name
 
 TOP_KEYS = ("defaults", "groups", "boards")
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def load_inventory(path: Path | None = None) -> Inventory:
     place = path
     try:
         place = inventory_path(path)
-        documents = [(str(file), file.read_bytes()) for file in inventory_files(place)]
+        documents = [(str(file), read_file(file)) for file in inventory_files(place)]
     except OSError as exc:
         raise InventoryError(
             f"{exc.filename or place}: cannot be read: {exc.strerror}",
@@ -80,8 +81,9 @@ class _Reader:
         for word, entry in entries.items():
             if word not in TOP_KEYS:
                 allowed = ", ".join(TOP_KEYS)
+                shown = repr(word[:_SHOWN])  # the file may be no inventory, and its words secrets
                 source.fail(
-                    entry.key, f"unknown key {word!r}{closest(word, TOP_KEYS)}; allowed: {allowed}"
+                    entry.key, f"unknown key {shown}{closest(word, TOP_KEYS)}; allowed: {allowed}"
                 )
         return source, entries
 

@@ -4,8 +4,11 @@ Nodes are composed and never constructed, so no tag can create an object, aliase
 expanded, and every error can name its line. The walk is as deep as the inventory's format.
 """
 
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import yaml
@@ -19,6 +22,24 @@ MAX_BYTES = 4 * 1024 * 1024
 _MAX_DEPTH = 50
 _STANDARD = "tag:yaml.org,2002:"
 _NULL = f"{_STANDARD}null"
+
+
+def read_file(file: Path) -> bytes:
+    """Return what is in an inventory file: never waits, never reads without end.
+
+    Raises:
+        InventoryError: it is a pipe, a device or a directory.
+        OSError: it cannot be read.
+    """
+    # Without O_NONBLOCK opening a pipe waits for somebody to write into it.
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb", closefd=True) as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise InventoryError(
+                f"{file}: is no regular file",
+                hint="an inventory is a small text file, or a directory of them",
+            )
+        return stream.read(MAX_BYTES + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +114,7 @@ class Source:
                 self.fail(key, f"{what}: a key must be a word, not {self._kind(key)}")
             if key.value in entries:
                 first = self.line(entries[key.value].key)
-                self.fail(key, f"{what}: {key.value!r} is there twice (first on line {first})")
+                self.fail(key, f"{what}: {key.value[:80]!r} is there twice (first on line {first})")
             entries[key.value] = Entry(key, value)
         return entries
 
@@ -102,7 +123,9 @@ class Source:
         if not isinstance(node, yaml.ScalarNode):
             self.fail(node, f"{what} must be one value, not {self._kind(node)}")
         if not node.tag.startswith(_STANDARD):
-            self.fail(node, f"{what}: {node.tag!r} is read as a YAML tag", hint="put it in quotes")
+            self.fail(
+                node, f"{what}: {node.tag[:80]!r} is read as a YAML tag", hint="put it in quotes"
+            )
         return None if self._is_null(node) else str(node.value)
 
     def words(self, node: yaml.Node, what: str) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
 """The example in the documentation is an inventory, and every key is documented."""
 
 import re
+from importlib import resources
 from pathlib import Path
+
+import yaml
 
 from rkops.fleet.fields import BOARD_KEYS, SOCS
 from rkops.fleet.inventory import parse_inventory
@@ -19,3 +22,12 @@ def test_the_example_loads():
 def test_every_key_and_soc_is_in_the_table():
     documented = set(re.findall(r"`([a-z0-9-]+)`", TEXT))
     assert set(BOARD_KEYS) | set(SOCS) <= documented
+
+
+def test_the_socs_are_those_that_are_known():
+    """The families rv1103 and rv1106 are of cameras without Python."""
+    known = yaml.safe_load(
+        resources.files("rkops.knowledge").joinpath("data/socs.yaml").read_text()
+    )
+    names = {name for family in known["families"] for name in family["names"]}
+    assert set(SOCS) == {name for name in names if not name.startswith("rv")}

@@ -1,3 +1,4 @@
+import os
 import time
 from pathlib import Path
 
@@ -5,6 +6,8 @@ import pytest
 
 from rkops.core.errors import InventoryError
 from rkops.fleet.board import Board
+from rkops.fleet.defaults import writable_file
+from rkops.fleet.edit import edit_file
 from rkops.fleet.inventory import load_inventory
 from rkops.transport.base import AdbAddress, SshAddress
 
@@ -196,3 +199,28 @@ def test_two_hundred_boards_load_quickly(tmp_path):
         assert len(load_inventory(tmp_path).boards) == 200
         times.append(time.process_time() - started)
     assert min(times) < 0.06
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, Path("/dev/zero")):
+        with pytest.raises(InventoryError, match="no regular file"):
+            load_inventory(place)
+        with pytest.raises(InventoryError, match="no regular file"):
+            edit_file(writable_file(place), lambda document: True)
+
+
+def test_a_file_without_end_is_read_only_so_far(tmp_path):
+    huge = tmp_path / "boards.yaml"
+    with huge.open("wb") as file:
+        file.truncate(1 << 36)
+    with pytest.raises(InventoryError, match="larger than"):
+        load_inventory(huge)
+
+
+def test_a_file_that_is_no_inventory_is_not_read_back(tmp_path):
+    error = refusal(tmp_path, "root:$y$j9T$c2FsdHNhbHQ$hash0123456789:20228:0:::\n")
+    assert "hash" not in error.message
+    error = refusal(tmp_path, "root:$y$j9T$c2FsdHNhbHQ$hash0123456789:20228:0:99999:7:::\nb: c\n")
+    assert "hash" not in error.message
