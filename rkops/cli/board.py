@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "rkops.boards/1"
 _TIMEOUT = 10.0
+_NO_IDENTITY = (
+    "no identity: the board has no serial number and no network card of its own\n"
+    "  rkops works on it all the same, but cannot tell when another board answers"
+)
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -81,8 +85,10 @@ def _say_added(added: "Added") -> None:
         typer.echo("  its identity will be recorded at first contact", err=True)
         if added.lost.hint:
             typer.echo(f"  try: {added.lost.hint}", err=True)
-    else:
+    elif board.identity:
         typer.echo(f"identity {board.identity}")
+    else:
+        typer.echo(_NO_IDENTITY, err=True)
     _warn_twins(board.name, added.twins)
 
 
@@ -206,12 +212,15 @@ def adopt(
     known = load_inventory(inventory)
     board = named(known, name)
     key = see_identity(board, timeout_seconds=timeout)
-    if key == board.identity:
-        typer.echo(f"{name} is {key}, as recorded: nothing to do")
+    if key == (board.identity or ""):
+        typer.echo(f"{name} is {key or 'without an identity'}, as recorded: nothing to do")
         return
-    confirm(f"{name} was {board.identity or 'not recorded'}, is now {key}: accept it?", yes=yes)
+    now = key or "one without an identity"
+    confirm(f"{name} was {board.identity or 'not recorded'}, is now {now}: accept it?", yes=yes)
     adopt_board(board, key)
-    typer.echo(f"{name} is now {key} (was {board.identity or 'not recorded'})")
+    typer.echo(f"{name} is now {now} (was {board.identity or 'not recorded'})")
+    if not key:
+        typer.echo(_NO_IDENTITY, err=True)
     _warn_twins(name, twins(known, name, key))
 
 

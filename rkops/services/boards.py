@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rkops.core.errors import AgentReplyError, InventoryError, RkopsError, UsageError
+from rkops.core.errors import InventoryError, RkopsError, UsageError
 from rkops.core.result import Answered
 from rkops.fleet.board import Board
 from rkops.fleet.contact import for_each
@@ -76,10 +76,10 @@ def _meet(board: Board, fresh: tuple[str, ...], path: Path | None, timeout_secon
 
 
 def see_identity(board: Board, *, timeout_seconds: float) -> str:
-    """Return the identity of the board that answers now, whatever is recorded.
+    """Return the identity of the board that answers now, whatever is recorded; "" for none.
 
     Raises:
-        RkopsError: no board answers, or it has no identity.
+        RkopsError: no board answers.
     """
     [result] = for_each(
         [board],
@@ -90,19 +90,14 @@ def see_identity(board: Board, *, timeout_seconds: float) -> str:
     )
     if not isinstance(result, Answered):
         raise result.error
-    if not result.value:
-        raise AgentReplyError(
-            "the board has no identity: no serial number and no network card of its own",
-            board=board.name,
-            hint="rkops works on it all the same, but cannot tell when it is exchanged",
-        )
     return result.value
 
 
 def twins(inventory: Inventory, name: str, key: str) -> tuple[str, ...]:
     """Return the other boards that have the same identity recorded."""
     boards = inventory.boards.values()
-    return tuple(board.name for board in boards if board.identity == key and board.name != name)
+    same = (board.name for board in boards if board.identity == key and board.name != name)
+    return tuple(same) if key else ()
 
 
 def remove_board(name: str, *, path: Path | None = None) -> Board:
@@ -124,7 +119,7 @@ def remove_board(name: str, *, path: Path | None = None) -> Board:
 
 
 def adopt_board(board: Board, key: str) -> None:
-    """Record that the board at this address is now the one with that identity.
+    """Record that the board at this address is now the one with that identity ("": with none).
 
     Raises:
         InventoryError: the file cannot be changed.

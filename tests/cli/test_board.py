@@ -106,12 +106,30 @@ def test_adopt_accepts_the_board_that_is_there_now(wire, home, capsys):
 
 
 @pytest.mark.adb
-def test_a_board_without_identity_is_added_and_cannot_be_adopted(wire, capsys):
+def test_a_board_without_identity_is_added_and_adopted(wire, capsys):
     wire.identity = ""
     assert run("board", "add", "b1", "--adb", wire.address) == 0
-    assert "no identity" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no identity" in said
+    assert "not reached" not in said
+    assert "first contact" not in said
     assert load_inventory().boards["b1"].identity is None
-    assert run("board", "adopt", "b1", "--yes") == 3
+    assert run("board", "adopt", "b1") == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.adb
+def test_a_board_whose_successor_has_no_identity(wire, capsys):
+    run("board", "add", "b1", "--adb", wire.address)
+    wire.identity = ""
+    assert run("board", "adopt", "b1") == 2
+    assert load_inventory().boards["b1"].identity == "dt:0123abcd"
+    assert run("board", "adopt", "b1", "--yes") == 0
+    assert "(was dt:0123abcd)" in capsys.readouterr().out
+    assert load_inventory().boards["b1"].identity is None
+    wire.identity = "dt:0123abcd"
+    assert run("board", "adopt", "b1", "--yes") == 0
+    assert load_inventory().boards["b1"].identity == "dt:0123abcd"
 
 
 def test_a_board_that_is_off_is_added_all_the_same(commented, capsys):
