@@ -1,8 +1,10 @@
 """Models that rkops put on the board."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 
 from rkops.checks.registry import check
+from rkops.checks.subject import Wanted
 from rkops.checks.versions import loaded_version
 from rkops.core.outcome import Outcome, Severity, failed, passed, skipped
 from rkops.facts.board import DeployedModel, Release, Runtime, Storage, System
@@ -12,7 +14,7 @@ from rkops.knowledge.socs import soc_of
 
 
 @check("RKD101", "Deployed models are for this SoC", severity=Severity.ERROR)
-def model_target(storage: Storage, system: System) -> Outcome:
+def model_target(storage: Storage, system: System, wanted: Wanted) -> Outcome:
     """The current release of a model is made for another SoC.
 
     Why: the runtime refuses it (`Invalid RKNN format`, target platform mismatch).
@@ -25,21 +27,23 @@ def model_target(storage: Storage, system: System) -> Outcome:
     if soc is None:
         return skipped("SoC not known")
     wrong = [
-        f"{model.name} is for {release.target}"
+        (model, release)
         for model, release in _current(storage)
-        if release.target and not _fits(release.target, soc.targets)
+        if release.target and not any(map(soc.runs_target, release.target.split(",")))
     ]
     if wrong:
-        return failed(
-            f"{'; '.join(wrong)}; the board is {soc.name}",
-            hint="convert for this SoC and deploy again, or roll back",
-            commands=("rkops deploy --rollback",),
+        said = "; ".join(f"{model.name} is for {release.target}" for model, release in wrong)
+        return _failed(
+            f"{said}; the board is {soc.name}",
+            "convert for this SoC and deploy again",
+            [model for model, _ in wrong],
+            wanted,
         )
     return passed("current models are for this SoC")
 
 
 @check("RKD102", "Deployed models load on this runtime", severity=Severity.ERROR)
-def model_runtime(storage: Storage, runtime: Runtime, system: System) -> Outcome:
+def model_runtime(storage: Storage, runtime: Runtime, system: System, wanted: Wanted) -> Outcome:
     """The current release of a model is newer than the runtime, or too old for it.
 
     Why: `Invalid RKNN model version 6`. The rule is table 10-1 of the RKNN SDK User Guide; for
@@ -51,16 +55,17 @@ def model_runtime(storage: Storage, runtime: Runtime, system: System) -> Outcome
     number = value_of(loaded_version(runtime, system.arch))
     if number is None:
         return skipped("loaded runtime version not known")
-    wrong = []
+    wrong = {}
     for model, release in _current(storage):
         verdict = model_runs_on(release.toolkit, number) if release.toolkit else None
         if verdict is not None and not verdict.runs:
-            wrong.append(f"{model.name}: {verdict.reason}")
+            wrong[model] = f"{model.name}: {verdict.reason}"
     if wrong:
-        return failed(
-            "; ".join(wrong),
-            hint="update the runtime, convert with a toolkit of its version, or roll back",
-            commands=("rkops deploy --rollback",),
+        return _failed(
+            "; ".join(wrong.values()),
+            "update the runtime or convert with a toolkit of its version",
+            wrong,
+            wanted,
         )
     return passed(f"current models load on runtime {number}")
 
@@ -95,7 +100,7 @@ def model_whole(storage: Storage) -> Outcome:
 
 
 @check("RKD104", "The current link leads somewhere", severity=Severity.ERROR)
-def model_current(storage: Storage) -> Outcome:
+def model_current(storage: Storage, wanted: Wanted) -> Outcome:
     """A model's `current` link names a release that is not there.
 
     Why: a release directory was removed by hand; the application finds no model.
@@ -103,17 +108,18 @@ def model_current(storage: Storage) -> Outcome:
     """
     if reason := _no_models(storage):
         return reason
-    lost = [
-        f"{model.name}: {current}"
+    lost = {
+        model: f"{model.name}: {current}"
         for model in value_of(storage.models) or ()
         if (current := value_of(model.current)) is not None
         and current not in {release.id for release in model.releases}
-    ]
+    }
     if lost:
-        return failed(
-            f"current names a release that is not there ({'; '.join(lost)})",
-            hint="deploy the model again, or roll back",
-            commands=("rkops deploy --rollback",),
+        return _failed(
+            f"current names a release that is not there ({'; '.join(lost.values())})",
+            "deploy the model again",
+            lost,
+            wanted,
         )
     return passed("every current link leads to a release")
 
@@ -132,5 +138,11 @@ def _current(storage: Storage) -> Iterator[tuple[DeployedModel, Release]]:
         yield from ((model, release) for release in model.releases if release.id == current)
 
 
-def _fits(target: str, targets: tuple[str, ...]) -> bool:
-    return any(one.strip().lower() in targets for one in target.split(","))
+def _failed(message: str, hint: str, models: Iterable[DeployedModel], wanted: Wanted) -> Outcome:
+    """Return the failure; rolling back is named for the models that have where to go."""
+    commands = tuple(
+        f"rkops deploy -b {shlex.quote(wanted.name)} --rollback --name {shlex.quote(model.name)}"
+        for model in models
+        if model.previous
+    )
+    return failed(message, hint=f"{hint}, or roll back" if commands else hint, commands=commands)

@@ -21,7 +21,7 @@ def parse_facts(payload: bytes, *, board: str = "") -> BoardFacts:
         raise AgentReplyError(
             f"the probe's reply does not fit: {exc}",
             board=board,
-            hint="rkops and its agent disagree; please report this with rkops doctor --debug",
+            hint="rkops and its agent disagree; please report this with rkops --debug doctor",
         ) from exc
     if facts.schema != SCHEMA:
         raise AgentReplyError(

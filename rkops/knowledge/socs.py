@@ -26,7 +26,7 @@ class Soc(Struct, frozen=True):
 
     def runs_target(self, target: str) -> bool:
         """True when a model made for `target` is meant for this SoC."""
-        return target.lower() in self.targets
+        return target.strip().lower() in self.targets
 
 
 class _Family(Struct, frozen=True, forbid_unknown_fields=True):

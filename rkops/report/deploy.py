@@ -127,7 +127,8 @@ def _state_lines(board: str, model: DeployedModel) -> Iterable[str]:
     current = value_of(model.current)
     if current and current not in {release.id for release in model.releases}:
         yield f"{board}: {model.name}: current names {current}, which is not there"
-        yield "  try: deploy the model again, or rkops deploy --rollback"
+        back = f", or rkops deploy -b {board} --rollback --name {model.name}"
+        yield f"  try: deploy the model again{back if model.previous else ''}"
     for release in model.releases:
         if release.problem:
             yield f"{board}: {model.name}: {release.id}: {release.problem}"
