@@ -20,6 +20,10 @@ MOST_LINKS = 700
 """Links to leave with an adb server: it aborts at file 1024 ("bit out of range 0 -
 FD_SETSIZE", seen with adb 29 and 36 at some 930 boards), and calls need files too."""
 _SETTLE_SECONDS = 3.0
+_OFFLINE_SECONDS = 0.25
+_MAYBE_SOON = ("offline", "still connecting")
+"""What adb says of a link that another process is about to make; adb 29 says the first, of a dead
+one too (seen; AOSP adb, transport.cpp, acquire_one_transport)."""
 _PARTING_SECONDS = 0.5
 
 
@@ -66,7 +70,7 @@ def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
     Raises:
         TransportError: no link; refused, silent, offline and unauthorized differ.
     """
-    words, features = _features(serial, board, deadline)
+    words, features = _undisturbed(serial, board, deadline)
     if words is None:
         return LinkUp(features, made=False)
     error = server_error(words, serial, board=board)
@@ -101,7 +105,7 @@ def _connect(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
     try:
         answer = _connect_words(serial, board, deadline)
         if answer.startswith("already"):
-            words, features = _features(serial, board, deadline)
+            words, features = _undisturbed(serial, board, deadline)
             if words is None:
                 return features
             # Known but dead: `connect` alone would say "already connected" for ever.
@@ -114,6 +118,19 @@ def _connect(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
     if not said_connected(answer):
         raise server_error(answer, serial, board=board)
     return _settled(serial, board, deadline)
+
+
+def _undisturbed(serial: str, board: str, deadline: Deadline) -> tuple[str | None, frozenset[str]]:
+    """Look at the link once no other process is about to make it.
+
+    That looks like a dead one; to disconnect it would be to cut the other process off.
+    """
+    patience = deadline.within(_OFFLINE_SECONDS)
+    while True:
+        words, features = _features(serial, board, deadline)
+        if words is None or patience.expired or not any(word in words for word in _MAYBE_SOON):
+            return words, features
+        patience.pause(0.02)
 
 
 def _settled(serial: str, board: str, deadline: Deadline) -> frozenset[str]:
