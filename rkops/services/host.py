@@ -13,6 +13,7 @@ from rkops.core.errors import AdbServerError
 
 TOOLKIT_VARIABLE = "RKOPS_TOOLKIT_PYTHON"
 """Interpreters that hold an rknn-toolkit2, separated like PATH."""
+_ENVIRONMENTS = ("VIRTUAL_ENV", "CONDA_PREFIX")
 _SECONDS = 3.0
 # `rknn_toolkit2-2.3.2.dist-info`; wheels up to 2.1.0 carry a local part: `2.1.0+708089d1`.
 _DIST = re.compile(r"rknn[_-]toolkit2-(?P<version>[^-]+)\.(?:dist|egg)-info", re.IGNORECASE)
@@ -45,18 +46,30 @@ def adb_facts(toolkits: tuple[Toolkit, ...], *, uses_adb: bool) -> HostFacts:
 
 
 def find_toolkits() -> tuple[Toolkit, ...]:
-    """Return every rknn-toolkit2 of the interpreters named in the environment, or running us.
+    """Return every rknn-toolkit2 of the interpreters this machine's user has at hand.
 
-    Versions are read from the names of the package's metadata: nothing is started.
+    Those named in RKOPS_TOOLKIT_PYTHON, the environments that are active (venv, conda),
+    `python3` of PATH, and the one that runs us. Versions are read from the names of the
+    package's metadata: nothing is started.
     """
-    named = [p for p in os.environ.get(TOOLKIT_VARIABLE, "").split(os.pathsep) if p]
     found: dict[Path, Toolkit] = {}
-    for python in (*named, sys.executable):
+    for python in _pythons():
         for site in _sites(Path(shutil.which(python) or python)):
             for entry in _entries(site):
                 if match := _DIST.fullmatch(entry.name):
-                    found.setdefault(entry, Toolkit(python, match["version"]))
+                    # A venv's lib64 is a link to its lib.
+                    found.setdefault(entry.resolve(), Toolkit(python, match["version"]))
     return tuple(found.values())
+
+
+def _pythons() -> Iterator[str]:
+    yield from filter(None, os.environ.get(TOOLKIT_VARIABLE, "").split(os.pathsep))
+    for variable in _ENVIRONMENTS:
+        if prefix := os.environ.get(variable):
+            yield str(Path(prefix) / "bin" / "python")
+    if python := shutil.which("python3"):
+        yield python
+    yield sys.executable
 
 
 def _sites(python: Path) -> Iterator[Path]:

@@ -43,6 +43,21 @@ def test_an_environment_is_not_the_python_it_links_to(
     assert "2.5.0" in {toolkit.version for toolkit in find_toolkits()}
 
 
+@pytest.mark.parametrize("variable", ["PATH", "VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_an_environment_that_is_active(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in (TOOLKIT_VARIABLE, "VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    python = Path(environment(tmp_path / "a", "rknn_toolkit2-2.3.2.dist-info"))
+    python.with_name("python3").symlink_to(python)
+    (tmp_path / "a" / "lib64").symlink_to("lib")
+    place = f"{python.parent}:{os.environ['PATH']}" if variable == "PATH" else str(tmp_path / "a")
+    monkeypatch.setenv(variable, place)
+    found = [toolkit for toolkit in find_toolkits() if str(tmp_path) in toolkit.python]
+    assert [toolkit.version for toolkit in found] == ["2.3.2"]
+
+
 def test_adb_programs_in_the_order_of_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, number in (("one", 41), ("two", 40)):
         program = tmp_path / name / "adb"
