@@ -7,7 +7,7 @@ import msgspec
 from rkops.checks.finding import Finding
 from rkops.core.outcome import Severity, Status
 from rkops.report.columns import Line, Span, padded
-from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport
+from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport, count
 
 _STYLES = {
     "error": "bold red",
@@ -52,7 +52,7 @@ class DoctorLines:
 
     def end(self, report: DoctorReport) -> Iterator[Line]:
         """Yield what concerns several boards or this machine, notes, and the summary."""
-        fleet = [f for f in report.findings if f.code.startswith("RKF")]
+        fleet = [f for f in report.findings if _is_fleet(f)]
         for title, findings in (("fleet", fleet), ("this machine", report.host)):
             shown = [f for f in findings if self._everything or f.status != Status.PASS]
             if [f for f in shown if self._everything or f.status != Status.SKIP]:
@@ -157,18 +157,31 @@ def counted(counts: Counts) -> list[Span]:
 
 
 def summary(report: DoctorReport) -> Line:
-    """Return the last line: how many boards, how they are, how long it took."""
-    answered = [line for line in report.boards if line.status == "answered"]
-    fine = sum(1 for line in answered if not counted(line.counts))
+    """Return the last line: how many boards, how they are, how long it took.
+
+    A board is counted as its row says. Its row was written before all boards were known, so what
+    only the whole fleet shows is counted apart.
+    """
+    loud = [f for f in report.findings if counted(count([f]))]
+    own = {f.board for f in loud if not _is_fleet(f)}
+    fleet = {f.board for f in loud if _is_fleet(f)}
+    lost = {line.board for line in report.lost}
+    fine = sum(1 for line in report.boards if line.board not in own | lost)
     parts = [Span(f"{_many(len(report.boards), 'board')}:"), Span(f" {fine} ok", "green")]
-    if troubled := len(report.boards) - fine - len(report.lost):
+    if troubled := len(own - lost):
         parts.append(Span(f", {troubled} with findings", "yellow"))
-    if report.lost:
-        parts.append(Span(f", {len(report.lost)} lost (the result is incomplete)", "bold red"))
+    if lost:
+        parts.append(Span(f", {len(lost)} lost (the result is incomplete)", "bold red"))
+    if fleet:
+        parts.append(Span(f"; {len(fleet)} named under fleet", "yellow"))
     parts.append(Span(f"; {report.seconds:.1f} s", "dim"))
     if report.simulated:
         parts.append(Span("; simulated boards", "dim"))
     return tuple(parts)
+
+
+def _is_fleet(finding: Finding) -> bool:
+    return finding.code.startswith("RKF")
 
 
 def _gravity(finding: Finding) -> tuple[int, int, str]:

@@ -69,10 +69,24 @@ def test_the_end_counts() -> None:
     reports = sample()
     report = whole(*reports, notes=("rule over",), fleet=twins())
     text = [plain(line) for line in DoctorLines(["x"]).end(report)]
-    assert text[-1] == ("6 boards: 1 ok, 4 with findings, 1 lost (the result is incomplete); 0.2 s")
+    assert text[-1] == (
+        "6 boards: 1 ok, 4 with findings, 1 lost (the result is incomplete); 2 named under fleet; "
+        "0.2 s"
+    )
     assert "note: rule over" in text
     assert text[0] == "fleet"
     assert text[1].split()[:3] == ["warning", "RKF102", "good:"]
+
+
+def test_the_last_line_counts_what_the_rows_say() -> None:
+    reports = sample()
+    lines = DoctorLines([report.line.board for report in reports])
+    rows = [plain(next(iter(lines.board(report)))) for report in reports]
+    report = whole(*reports, fleet=twins())
+    last = plain(list(lines.end(report))[-1])
+    fine = sum(1 for row in rows if row.endswith(" ok"))
+    lost = sum(1 for row in rows if row.endswith(" lost"))
+    assert f"{fine} ok, {len(rows) - fine - lost} with findings, {lost} lost" in last
 
 
 def test_plain_table() -> None:
