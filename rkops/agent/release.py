@@ -190,7 +190,12 @@ def switch(request, _out, disk=None, lock=None):
                 steps.point(job, release)
         finally:
             job.lock.give_back(job.holder)
-    return {"state": "done", "release": release, "previous": before, "changed": release != before}
+    return {
+        "state": "done",
+        "release": release,
+        "previous": shelf.previous_of(job.root),
+        "changed": release != before,
+    }
 
 
 def _wanted(job, request):

@@ -47,7 +47,7 @@ class Committed(Struct, frozen=True):
 
 
 class Switched(Struct, frozen=True):
-    """The release that is current now, and the one that was (`state` is `done` or `busy`)."""
+    """The release that is current now, and the way back (`state` is `done` or `busy`)."""
 
     state: str
     release: str = ""

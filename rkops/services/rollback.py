@@ -122,5 +122,11 @@ def _forecast(board: str, model: DeployedModel, current: str, release: str) -> C
         known = ", ".join(one.id for one in model.releases) or "none"
         what = f"no release of {model.name} is {release}" if release else "nothing to go back to"
         return failure(board, model.name, AgentError(what, hint=f"releases there: {known}"))
-    action = Action.UNCHANGED if target == current else Action.WOULD_SWITCH
-    return Change(board=board, model=model.name, action=action, release=target, previous=current)
+    same = target == current
+    return Change(
+        board=board,
+        model=model.name,
+        action=Action.UNCHANGED if same else Action.WOULD_SWITCH,
+        release=target,
+        previous=model.previous if same else current,
+    )

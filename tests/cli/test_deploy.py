@@ -94,6 +94,10 @@ def test_rollback_to_and_list(site: Site, tmp_path: Path) -> None:
     assert site.current("b1") == releases[1]
     assert site.rkops("deploy", "-b", "b1", "--to", releases[0][:6]).code == ExitCode.OK
     assert site.current("b1") == releases[0]
+    for more in ([], ["--dry-run"]):
+        argv = ["deploy", "-b", "b1", "--to", releases[0], "--format", "json", *more]
+        (row,) = site.rkops(*argv).rows
+        assert (row["action"], row["previous"]) == ("unchanged", releases[1])
     listing = json.loads(site.rkops("deploy", "--list", "--all", "--format", "json").out)
     (shown,) = listing["boards"][0]["models"]
     assert shown["current"]["value"] == releases[0]
