@@ -8,12 +8,14 @@ import os
 import time
 
 from rkops.agent import clocks, exposure, identity, npu, pathfiles, runtime, server, space, system
-from rkops.agent.accounts import Accounts
+from rkops.agent.accounts import HUMAN, Accounts
 from rkops.agent.elevate import VERB, Elevation
 from rkops.agent.fact import look, present, unknown
+from rkops.agent.loader import NAME
 from rkops.agent.processes import Processes
 from rkops.agent.pythons import Pythons
 from rkops.agent.tree import Tree
+from rkops.agent.walk import Walk, homes_and_places
 
 SCHEMA = 1
 _ASK_SECONDS = 2.0
@@ -45,8 +47,10 @@ def _parts(tree, accounts, request: dict, login) -> dict:
         "npu": npu.gather(tree, wanted),
         "adb": exposure.gather(tree, processes, request, login.uid),
     }
+    roots = homes_and_places(accounts, HUMAN)
+    walk = Walk(tree, NAME).through(roots)
     pythons.wait(until)
-    parts["runtime"] = runtime.gather(tree, processes, pythons.sites())
+    parts["runtime"] = runtime.gather(tree, processes, pythons.sites(), walk, roots)
     parts["pythons"] = look("python3", pythons.fact)
     parts["path_files"] = pathfiles.gather(tree, accounts, pythons.root_sites())
     return parts

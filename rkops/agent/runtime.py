@@ -1,13 +1,17 @@
 """librknnrt.so: every copy, the one the loader gives, and those in use.
 
 Places: Rockchip's user guide section 2, what rknn_server and the toolkits open, Android and
-vendor images; then what this board's own settings name.
+vendor images; then what this board's own settings name. Copies elsewhere (homes, /opt, Python
+packages) are `bundled`: no service's loader finds them by itself.
 """
 
-from rkops.agent import banner, loader
-from rkops.agent.fact import listing, look, value_of
+import re
+
+from rkops.agent import banner, loader, server
+from rkops.agent.fact import listing, look, present, unknown, value_of
 from rkops.agent.processes import users_of
 from rkops.agent.system import elf_machine
+from rkops.agent.walk import Walk
 
 _PLACES = (
     "/usr/lib",
@@ -26,7 +30,12 @@ _PLACES = (
     "/oem/usr/lib",
 )
 _INCLUDES = 20
-_PACKAGES = 2000
+_SETTINGS = 30
+_AT_MOST = 60
+_PACKAGE_DEPTH = 3
+_LIBRARY_PATH = re.compile(r"^[^#\n]*\bLD_LIBRARY_PATH=[\"']?([^\s\"']+)", re.MULTILINE)
+_ENVIRONMENT_FILE = re.compile(r"^EnvironmentFile=-?(/\S+)", re.MULTILINE)
+"""systemd.exec(5); the other names variables as sh and /etc/environment do."""
 
 
 def _configured(tree, path: str, left: list) -> list:
@@ -68,19 +77,19 @@ def _of_servers(processes) -> list:
     return found
 
 
-def _in_packages(tree, site: str) -> list:
-    """Return the directories below a Python site directory that hold a copy, two levels deep."""
+def _of_settings(tree) -> list:
+    """Return the LD_LIBRARY_PATH directories that files set for the server or for logins."""
     found = []
-    if not site.endswith(("site-packages", "dist-packages")):
-        return found
-    for name in tree.names(site)[:_PACKAGES]:
-        base = "%s/%s" % (site, name)
-        if name.endswith((".dist-info", ".egg-info", ".py", ".pth")) or not tree.is_dir(base):
+    paths = ["/etc/environment"] + server.setting_files(tree)
+    for path in paths:
+        try:
+            text = tree.text(path)
+        except OSError:
             continue
-        for inner in [""] + [entry for entry in tree.names(base) if "." not in entry]:
-            directory = "%s/%s" % (base, inner) if inner else base
-            if tree.is_file("%s/%s" % (directory, loader.NAME)):
-                found.append(directory)
+        for words in _LIBRARY_PATH.findall(text):
+            found.extend(word.rstrip("/") for word in words.split(":") if word.startswith("/"))
+        if len(paths) < _SETTINGS:
+            paths.extend(_ENVIRONMENT_FILE.findall(text))
     return found
 
 
@@ -102,26 +111,41 @@ def _readable(tree, path: str) -> bool:
     return True
 
 
-def _copies(tree, paths: list) -> list:
+def _copies(tree, paths: list, bundled: list) -> list:
     """Return one LibraryCopy for each file; /lib and /usr/lib may be the same directory."""
     copies = {}
-    for path in paths:
+    for path in paths + bundled:
         real = tree.real(path)
-        if real not in copies and tree.is_file(path):
-            copies[real] = _copy(tree, path, real)
+        if real not in copies and len(copies) < _AT_MOST and tree.is_file(path):
+            copies[real] = dict(_copy(tree, path, real), bundled=path not in paths)
     return list(copies.values())
 
 
-def gather(tree, processes, sites: list) -> dict:
-    """Return the Runtime of facts/board.py; `sites` are the sys.path entries of all Pythons."""
+def _walked(walks: list, roots: list) -> dict:
+    cuts = [walk.cut for walk in walks if walk.cut]
+    return unknown(cuts[0]) if cuts else present(sorted(set(roots)), "four levels deep")
+
+
+def gather(tree, processes, sites: list, walk, roots: list) -> dict:
+    """Return the Runtime of facts/board.py.
+
+    `sites` are the sys.path entries of all Pythons; `walk` looked below `roots`.
+    """
     places = list(_PLACES)
     places.extend(_configured(tree, "/etc/ld.so.conf", [_INCLUDES]))
     places.extend(listing(_of_servers, processes))
-    for site in sorted(set(sites)):
-        places.extend(listing(_in_packages, tree, site))
+    places.extend(listing(_of_settings, tree))
     loaded = look("the loader's order", loader.loaded, tree)
     mapped = look("/proc/*/maps", users_of, processes, loader.NAME.encode("ascii"))
     paths = ["%s/%s" % (place, loader.NAME) for place in places]
     paths.extend([value_of(loaded)] if value_of(loaded) else [])
-    paths.extend(entry["path"] for entry in value_of(mapped, []) if not entry["deleted"])
-    return {"copies": listing(_copies, tree, paths), "loaded": loaded, "mapped": mapped}
+    packages = [site for site in sites if site.endswith(("site-packages", "dist-packages"))]
+    inner = Walk(tree, loader.NAME, _PACKAGE_DEPTH).through(packages)
+    bundled = ["%s/%s" % (place, loader.NAME) for place in inner.holders + walk.holders]
+    bundled.extend(entry["path"] for entry in value_of(mapped, []) if not entry["deleted"])
+    return {
+        "copies": listing(_copies, tree, paths, bundled),
+        "loaded": loaded,
+        "mapped": mapped,
+        "walked": _walked([walk, inner], roots),
+    }

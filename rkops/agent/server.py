@@ -12,6 +12,7 @@ _FILES = tuple(
 )
 _LOOP = "start_rknn.sh"
 """Rockchip's endless loop: it starts the server again a second after it ended."""
+_LOOPS = tuple("%s/%s" % (os.path.dirname(place), _LOOP) for place in _FILES)
 _UNITS = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -85,8 +86,8 @@ def _names_server(tree, path: str) -> bool:
     )
 
 
-def _units(tree) -> list:
-    """Return the systemd units that start the server."""
+def unit_files(tree) -> list:
+    """Return (name, path) of the systemd units that start the server."""
     found = []
     seen = set()
     for place in _UNITS:
@@ -95,7 +96,18 @@ def _units(tree) -> list:
             if name.endswith(".service") and name not in seen and tree.is_file(path):
                 seen.add(name)  # a unit in /etc hides the one of that name in /lib
                 if _names_server(tree, path):
-                    found.append(name)
+                    found.append((name, path))
+    return found
+
+
+def setting_files(tree) -> list:
+    """Return the files that can set the server's environment: units, drop-ins, scripts."""
+    found = [path for path in _LOOPS if tree.is_file(path)] + _scripts(tree)
+    for name, path in unit_files(tree):
+        found.append(path)
+        for place in _UNITS:
+            inner = "%s/%s.d" % (place, name)
+            found.extend("%s/%s" % (inner, part) for part in tree.names(inner))
     return found
 
 
@@ -118,7 +130,7 @@ def _loops(processes) -> bool:
 
 
 def _starter(tree, processes) -> dict:
-    units = _units(tree)
+    units = [name for name, _ in unit_files(tree)]
     running = processes.named(NAME)
     groups = [process.cgroup() for process in running]
     for unit in units:

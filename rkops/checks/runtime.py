@@ -11,6 +11,7 @@ from rkops.checks.versions import (
     fitting_copies,
     loaded_copy,
     loaded_version,
+    system_copies,
     version_text,
 )
 from rkops.core.outcome import Outcome, Severity, failed, passed, skipped
@@ -53,7 +54,7 @@ def runtime_single(facts: BoardFacts, wanted: Wanted) -> Outcome:
     have. Where no copy has it, install that one first.
     """
     runtime, arch = facts.runtime, facts.system.arch
-    copies = fitting_copies(runtime, arch)
+    copies = system_copies(runtime, arch)
     known = [copy for copy in copies if isinstance(copy.version, Present)]
     if not known:
         return skipped("no copy whose version could be read")
@@ -137,7 +138,8 @@ def runtime_usable(facts: BoardFacts) -> Outcome:
         return passed(f"made for {arch}")
     copy = looked[0]
     says = "the loader gives it" if loads else "there is no other"
-    return _unusable(copy.path, f"{copy.path} {_lack(copy, facts.by)}; {says}")
+    place = PLACE if copy.bundled else copy.path
+    return _unusable(place, f"{copy.path} {_lack(copy, facts.by)}; {says}")
 
 
 def _unusable(place: str, message: str) -> Outcome:

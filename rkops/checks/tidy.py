@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from rkops.checks.lite import lite_views
 from rkops.checks.subject import Wanted
-from rkops.checks.versions import differs, fitting_copies, loaded_copy, version_text
+from rkops.checks.versions import differs, loaded_copy, system_copies, version_text
 from rkops.facts.board import BoardFacts, LibraryCopy
 from rkops.facts.fact import value_of
 
@@ -34,7 +34,7 @@ def tidying(facts: BoardFacts, wanted: Wanted) -> Tidying | None:
     None where there is one already, where no copy of the wanted version is on the board, or where
     neither `sdk:` nor server and rknnlite say which version that is.
     """
-    copies = fitting_copies(facts.runtime, facts.system.arch)
+    copies = system_copies(facts.runtime, facts.system.arch)
     known = [copy for copy in copies if version_text(copy.version)]
     target = wanted.sdk or _agreed(_versions_around(facts, wanted))
     keep = [copy for copy in known if target and not differs(version_text(copy.version), target)]

@@ -30,12 +30,17 @@ def fitting_copies(runtime: Runtime, arch: str) -> tuple[LibraryCopy, ...]:
     return tuple(by_file.values())
 
 
+def system_copies(runtime: Runtime, arch: str) -> tuple[LibraryCopy, ...]:
+    """Return the fitting copies that a service may find; those of applications are RKN107's."""
+    return tuple(copy for copy in fitting_copies(runtime, arch) if not copy.bundled)
+
+
 def loaded_copy(runtime: Runtime, arch: str) -> Fact[LibraryCopy]:
     """Return the copy that the loader gives.
 
     Where the loader could not be asked, the copies decide if they all have one version.
     """
-    copies = fitting_copies(runtime, arch)
+    copies = system_copies(runtime, arch)
     match runtime.loaded:
         case Present(value=path, source=source):
             match = next((c for c in runtime.copies if path in {c.real, c.path}), None)

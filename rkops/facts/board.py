@@ -7,7 +7,7 @@ Sources: docs/facts.md names the file or command behind each value.
 
 from msgspec import Struct
 
-from rkops.facts.fact import Fact
+from rkops.facts.fact import Absent, Fact
 
 
 class Identity(Struct, frozen=True):
@@ -61,6 +61,8 @@ class LibraryCopy(Struct, frozen=True):
     version: Fact[Version]
     machine: str = ""
     """ELF machine: `aarch64`, `arm`, `x86_64`."""
+    bundled: bool = False
+    """True of a copy that no service's loader finds by itself: an application brings it."""
 
 
 class Mapping(Struct, frozen=True):
@@ -79,6 +81,8 @@ class Runtime(Struct, frozen=True):
     loaded: Fact[str]
     """Real path of the copy that `dlopen("librknnrt.so")` gives in a root service."""
     mapped: Fact[tuple[Mapping, ...]]
+    walked: Fact[tuple[str, ...]] = Absent("bundled copies were not looked for")
+    """The directories that were looked through for bundled copies; unknown when cut short."""
 
 
 class ServerProcess(Struct, frozen=True):

@@ -3,17 +3,22 @@ from typing import Any
 
 import pytest
 
-from rkops.agent import banner, loader, runtime, server
-from rkops.agent.accounts import Accounts
+from rkops.agent import banner, loader, runtime, server, walk
+from rkops.agent.accounts import HUMAN, Accounts
 from rkops.agent.processes import Processes
 from rkops.agent.tree import Tree
+from rkops.agent.walk import Walk, homes_and_places
 from tests.unit.agent.tree_of import RUNTIME, SERVER, X86_64, board_tree, elf, ld_cache
 
 
 def gathered(tree: Tree, sites: tuple[str, ...] = ()) -> Any:
-    facts = runtime.gather(tree, Processes(tree), list(sites))
+    roots = homes_and_places(Accounts(tree), HUMAN)
+    walk = Walk(tree, loader.NAME).through(roots)
+    facts = runtime.gather(tree, Processes(tree), list(sites), walk, roots)
     return {
         "copies": {copy["path"]: copy["version"] for copy in facts["copies"]},
+        "bundled": {copy["path"] for copy in facts["copies"] if copy["bundled"]},
+        "walked": facts["walked"],
         "loaded": facts["loaded"],
         "mapped": facts["mapped"],
         "machines": {copy["path"]: copy["machine"] for copy in facts["copies"]},
@@ -131,6 +136,59 @@ def test_copies_are_found_where_the_board_says(tmp_path: Path) -> None:
         "/usr/lib64/librknnrt.so": "2.2.0",
     }
     assert facts["machines"]["/usr/lib64/librknnrt.so"] == "x86_64"
+
+
+PASSWD = "root:x:0:0::/root:/bin/sh\nfirefly:x:1000:1000::/home/firefly:/bin/sh\n"
+BUNDLED = (
+    "/home/firefly/app/lib",
+    "/opt/app/lib",
+    "/userdata/app",
+    "/root/sdk/rknpu2/runtime/aarch64",
+    "/home/firefly/venv/lib/python3.11/site-packages/rknnlite/api/lib",
+)
+SET = ("/opt/a/lib", "/opt/b/lib", "/opt/c/lib", "/opt/d/lib")
+
+
+def test_copies_that_applications_bring_are_found_and_marked(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"/etc/passwd": PASSWD}
+    files.update((f"{place}/librknnrt.so", elf(RUNTIME % b"1.6.0")) for place in BUNDLED)
+    files["/home/firefly/a/b/c/d/e/librknnrt.so"] = elf(RUNTIME % b"1.5.0")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/librknnrt.so").write_bytes(elf(RUNTIME % b"1.5.2"))
+    tree = board_tree(tmp_path, {**files, "/usr/lib/librknnrt.so": elf(RUNTIME % b"2.3.2")})
+    (tmp_path / "srv").mkdir()
+    (tmp_path / "srv/link").symlink_to("/elsewhere")
+    site = "/home/firefly/venv/lib/python3.11/site-packages"
+    facts = gathered(tree, (site,))
+    assert facts["bundled"] == {f"{place}/librknnrt.so" for place in BUNDLED}
+    assert set(facts["copies"]) - facts["bundled"] == {"/usr/lib/librknnrt.so"}
+    assert facts["walked"]["is"] == "present"
+
+
+def test_where_settings_lead_the_server_is_no_applications_own(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "/etc/environment": f'LD_LIBRARY_PATH="{SET[0]}"\n#LD_LIBRARY_PATH=/opt/not\n',
+        "/etc/systemd/system/npu.service": "ExecStart=/usr/bin/rknn_server\n"
+        f"Environment=A=b LD_LIBRARY_PATH={SET[1]}/:/none\nEnvironmentFile=-/etc/default/npu\n",
+        "/etc/default/npu": f"LD_LIBRARY_PATH={SET[2]}\n",
+        "/etc/systemd/system/npu.service.d/x.conf": f'Environment="LD_LIBRARY_PATH={SET[3]}"\n',
+        "/opt/not/librknnrt.so": elf(RUNTIME % b"1.5.0"),
+    }
+    files.update((f"{place}/librknnrt.so", elf(RUNTIME % b"1.6.0")) for place in SET)
+    facts = gathered(board_tree(tmp_path, files))
+    assert facts["bundled"] == {"/opt/not/librknnrt.so"}
+    assert set(facts["copies"]) - facts["bundled"] == {f"{place}/librknnrt.so" for place in SET}
+
+
+@pytest.mark.parametrize(("name", "value"), [("ENTRIES", 20), ("SECONDS", -1.0)])
+def test_a_search_that_ran_out_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    monkeypatch.setattr(walk, name, value)
+    files: dict[str, str | bytes] = {f"/opt/many/{number}": b"" for number in range(30)}
+    facts = gathered(board_tree(tmp_path, files))
+    assert facts["walked"]["is"] == "unknown"
+    assert "the search ended in /opt" in facts["walked"]["reason"]
 
 
 @pytest.mark.parametrize("content", [b"", b"librknnrt version: ", elf(b"librknnrt version: %s")])
