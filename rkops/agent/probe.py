@@ -49,6 +49,7 @@ def _parts(tree, accounts, request: dict, login) -> dict:
     }
     roots = homes_and_places(accounts, HUMAN)
     walk = Walk(tree, NAME).through(roots)
+    pythons.add_environments(walk.environments)
     pythons.wait(until)
     parts["runtime"] = runtime.gather(tree, processes, pythons.sites(), walk, roots)
     parts["pythons"] = look("python3", pythons.fact)

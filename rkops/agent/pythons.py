@@ -6,15 +6,16 @@ import re
 from rkops.agent.accounts import HUMAN
 from rkops.agent.ask import SEARCH
 from rkops.agent.fact import ROOT, absent, present, unknown
+from rkops.agent.fileview import FileView
 from rkops.agent.rootview import view_of
-from rkops.agent.sitepath import venv_file
+from rkops.agent.sitepath import SitePath, venv_file
 from rkops.agent.system import elf_machine
 from rkops.agent.views import View, has_site
 
 _NAME = re.compile(r"python3(\.\d+)?$")
 _OWN = (".pyenv/versions", "miniconda3/envs", "miniforge3/envs", "anaconda3/envs")
 _BASES = ("/opt/conda", "/opt/miniconda3", "/opt/miniforge3")
-_AT_MOST = 12
+_AT_MOST = 20
 _ASKED = 5
 """Interpreters that are run as every account: those on PATH, and the wanted one."""
 
@@ -29,6 +30,8 @@ class Python:
         self.wanted = wanted
         self.root = None
         self.users = []
+        self.files = None
+        """The owner's view, read from files; of an interpreter that is not asked."""
 
 
 class Pythons:
@@ -118,6 +121,25 @@ class Pythons:
             else:
                 python.users = [View(self._tree, python.path, self._login)]
 
+    def add_environments(self, prefixes: list) -> None:
+        """Note the virtual environments that were found; what is not asked is read from files."""
+        for prefix in prefixes:
+            self._add(prefix + "/bin/python3", on_path=False, wanted=False)
+        for python in self._found.values():
+            if not (python.wanted or python.on_path):
+                python.files = self._from_files(python)
+
+    def _from_files(self, python: Python):
+        try:
+            owner = self._tree.stat(os.path.dirname(python.path)).st_uid
+        except OSError:
+            return None
+        account = self._accounts.by_uid.get(owner)
+        if account is None:
+            return None
+        site = SitePath(self._tree, python.path, {"HOME": account.home})
+        return FileView(self._tree, site, account, "not on PATH")
+
     def _view(self, python: Python, account):
         return view_of(self._tree, self._accounts, python.path, account)
 
@@ -132,7 +154,7 @@ class Pythons:
         """Return every sys.path entry any view said."""
         entries = []
         for python in self._found.values():
-            for view in [python.root] + python.users:
+            for view in [python.root, python.files] + python.users:
                 entries.extend(view.sys_path if view is not None else [])
         return entries or site_guesses(self._tree)
 
@@ -153,7 +175,8 @@ class Pythons:
         return present(found, "PATH, homes and /opt")
 
     def _interpreter(self, python: Python) -> dict:
-        views = [view for view in [python.root] + python.users if view is not None]
+        views = [python.root] + python.users + [python.files]
+        views = [view for view in views if view is not None]
         told = [view for view in views if view.version]
         pips = [view.pip for view in told if view.pip]
         pip = absent("pip in sys.path") if told else unknown("the interpreter was not asked")
@@ -188,6 +211,8 @@ class Pythons:
         return unknown("only root can look", ROOT + ", or sudo without a password")
 
     def _root_fact(self, python: Python) -> dict:
+        if python.files is not None and python.files.account.uid == 0:
+            return present(python.files.fact(), python.path)
         if python.root is None:
             return self._why_not(python)
         if not python.root.sys_path:
@@ -196,6 +221,8 @@ class Pythons:
 
     def _users_fact(self, python: Python) -> dict:
         asked = python.wanted or python.on_path
+        if python.files is not None and python.files.account.uid != 0:
+            return present([python.files.fact()], python.path)
         if not self._tree.live or not asked:
             return self._why_not(python)
         views = [view.fact() for view in python.users]

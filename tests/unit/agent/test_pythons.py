@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from rkops.agent import ask, elevate, exposure, pathfiles, processes
-from rkops.agent.accounts import Account, Accounts, may
+from rkops.agent.accounts import HUMAN, Account, Accounts, may
 from rkops.agent.pythons import Pythons
 from rkops.agent.tree import Tree
 from rkops.agent.views import View, environment
+from rkops.agent.walk import Walk, homes_and_places
 from tests.unit.agent.tree_of import board_tree, elf
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nfirefly:x:1000:1000::/home/firefly:/bin/sh\n"
@@ -162,6 +163,42 @@ def test_interpreters_are_found_once_each(tmp_path: Path) -> None:
     assert system["root"] == {"is": "unknown", "reason": "not a running board", "needs": ""}
 
 
+def test_environments_are_read_without_running_them(tmp_path: Path) -> None:
+    home = "/home/firefly"
+    files: dict[str, str | bytes] = {"/etc/passwd": PASSWD, "/usr/bin/python3.9": elf()}
+    for place, kind in ((home + "/work/venv", "pyvenv.cfg"), ("/opt/conda", "conda-meta/history")):
+        files[f"{place}/{kind}"] = "home = /usr/bin\nversion = 3.9.2\n"
+        site = f"{place}/lib/python3.9/site-packages"
+        files[f"{site}/rknn_toolkit_lite2-2.3.0.dist-info/METADATA"] = ""
+        files[f"{site}/rknnlite/api/__init__.py"] = ""
+    files["/opt/conda/bin/python3.9"] = elf()
+    files["/opt/conda/lib/python3.9/os.py"] = ""
+    files["/opt/conda/envs/npu/conda-meta/history"] = ""
+    files["/opt/conda/envs/npu/bin/python3.8"] = elf()
+    board_tree(tmp_path, files)
+    for link, target in (
+        (home + "/work/venv/bin/python3", "/usr/bin/python3.9"),
+        ("/opt/conda/bin/python3", "python3.9"),
+        ("/opt/conda/envs/npu/bin/python3", "python3.8"),
+    ):
+        (tmp_path / link[1:]).parent.mkdir(exist_ok=True)
+        (tmp_path / link[1:]).symlink_to(target)
+    tree = OwnedTree(str(tmp_path), {home: (1000, 0o755)})
+    accounts = Accounts(tree)
+    pythons = Pythons(tree, {}, accounts, accounts.by_name["firefly"])
+    walk = Walk(tree, "librknnrt.so").through(homes_and_places(accounts, HUMAN))
+    pythons.add_environments(walk.environments)
+    found = {item["path"]: item for item in pythons.fact()["value"]}
+    venv = found[home + "/work/venv/bin/python3"]
+    (view,) = venv["users"]["value"]
+    assert (view["account"], view["lite"]["value"]["version"]) == ("firefly", "2.3.0")
+    assert "read from files, not run" in view["lite"]["source"]
+    assert (venv["venv"], venv["root"]["is"]) == (True, "unknown")
+    conda = found["/opt/conda/bin/python3"]
+    assert conda["root"]["value"]["lite"]["value"]["version"] == "2.3.0"
+    assert found["/opt/conda/envs/npu/bin/python3"]["version"] == "3.8"
+
+
 def test_path_names_the_wanted_one(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {"/usr/bin/python3": elf(), "/usr/local/bin/python3": elf()}
     found = pythons_in(tmp_path, files)
@@ -179,7 +216,7 @@ class OwnedTree(Tree):
         super().stat(path)
         fitting = [item for item in self._owners if path == item or path.startswith(item + "/")]
         uid, mode = self._owners[max(fitting, key=len)] if fitting else (0, 0o755)
-        return SimpleNamespace(st_uid=uid, st_gid=0, st_mode=stat.S_IFDIR | mode)
+        return SimpleNamespace(st_uid=uid, st_gid=0, st_mode=stat.S_IFDIR | mode, st_dev=1)
 
 
 def path_files(root: Path, lines: str, owners: dict[str, tuple[int, int]]) -> Any:
