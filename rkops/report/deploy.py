@@ -92,7 +92,9 @@ def _summary(report: DeployReport) -> str:
     bad = {change.board for change in report.changes if not change.action.good}
     state = "would be" if report.dry_run else "are"
     head = "done"
-    if bad:
+    if not bad and not report.complete:
+        head = "INCOMPLETE: no board has it"
+    elif bad:
         head = f"INCOMPLETE: {len(boards) - len(bad)} of {len(boards)} boards {state} as asked"
     elif len(boards) > 1:
         head = f"all {len(boards)} boards {state} as asked"

@@ -19,6 +19,8 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
     WOULD_PUSH = "would-push"
     WOULD_SWITCH = "would-switch"
+    NOTHING_THERE = "nothing-there"
+    """There is nothing of that name to roll back: other boards have it."""
     REFUSED = "refused"
     FAILED = "failed"
     LOST = "lost"
@@ -62,13 +64,18 @@ class DeployReport(Struct, frozen=True, kw_only=True):
 
     @property
     def exit_code(self) -> ExitCode:
-        """Success only when every board is as asked; a failed board counts more than a lost one."""
+        """Success only when every board is as asked; a failed board counts more than a lost one.
+
+        A board that never had a model is as asked when another one was rolled back.
+        """
         if self.interrupted:
             return ExitCode.INTERRUPTED
         actions = {change.action for change in self.changes}
         if actions & {Action.REFUSED, Action.FAILED}:
             return ExitCode.CHANGE_FAILED
-        return ExitCode.UNREACHABLE if Action.LOST in actions else ExitCode.OK
+        if Action.LOST in actions:
+            return ExitCode.UNREACHABLE
+        return ExitCode.CHANGE_FAILED if actions == {Action.NOTHING_THERE} else ExitCode.OK
 
 
 def report_of(
@@ -84,7 +91,8 @@ def report_of(
     return DeployReport(
         command=command,
         dry_run=dry_run,
-        complete=all(change.action.good for change in rows),
+        complete=all(change.action.good for change in rows)
+        and {change.action for change in rows} != {Action.NOTHING_THERE},
         interrupted=interrupted,
         seconds=round(seconds, 3),
         changes=rows,

@@ -37,7 +37,11 @@ def rollback(
     *,
     on_board: OnBoard = unheard,
 ) -> DeployReport:
-    """Switch the named models back; without a name, the only one a board has."""
+    """Switch the named models back; without a name, the only one a board has.
+
+    A board that never had the model has nothing to go back from, which is no failure unless it
+    is so on every board.
+    """
     wanted = tuple(names) or (ONLY_MODEL,)
     rows: dict[str, list[Change]] = {board.name: [] for board in boards}
     started = time.monotonic()
@@ -75,6 +79,9 @@ def _on_board(
     there = {model.name: model for model in models.models()}
     for name in wanted:
         shown = name
+        if not there or (name != ONLY_MODEL and name not in there):
+            rows.append(_nothing(board.name, name, there))
+            continue
         try:
             model = _named(name, there)
             shown = model.name
@@ -86,16 +93,25 @@ def _on_board(
         rows.append(row)
 
 
+def _nothing(board: str, name: str, there: dict[str, DeployedModel]) -> Change:
+    known = ", ".join(sorted(there))
+    what = "no model is deployed" if name == ONLY_MODEL else f"no model {name} is deployed"
+    return Change(
+        board=board,
+        model=name,
+        action=Action.NOTHING_THERE,
+        message=what,
+        hint=f"models there: {known}" if known else "",
+    )
+
+
 def _named(name: str, there: dict[str, DeployedModel]) -> DeployedModel:
-    if name in there:
+    if name != ONLY_MODEL:
         return there[name]
-    if name == ONLY_MODEL and len(there) == 1:
-        return next(iter(there.values()))
-    known = ", ".join(sorted(there)) or "none"
-    if name == ONLY_MODEL and there:
+    if len(there) > 1:
+        known = ", ".join(sorted(there))
         raise AgentError("there are several models", code="which", hint=f"--name one of: {known}")
-    what = "any model" if name == ONLY_MODEL else f"a model {name}"
-    raise AgentError(f"there never was {what}", code="no-model", hint=f"models there: {known}")
+    return next(iter(there.values()))
 
 
 def _switch(models: BoardModels, model: DeployedModel, options: RollbackOptions) -> Change:

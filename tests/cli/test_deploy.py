@@ -114,7 +114,21 @@ def test_nothing_to_roll_back_to_is_a_failure(site: Site, tmp_path: Path) -> Non
     ran = site.rkops("deploy", "--all", "--rollback")
     assert ran.code == ExitCode.CHANGE_FAILED
     assert "no release of m was current before" in ran.out
-    assert "there never was any model" in ran.out
+    assert "b2: no model is deployed" in ran.out
+
+
+def test_a_board_that_never_had_the_model_is_no_failure(site: Site, tmp_path: Path) -> None:
+    for letter in "AB":
+        path = str(model(tmp_path / "m.rknn", letter=letter))
+        assert site.rkops("deploy", "-b", "b1", path).code == ExitCode.OK
+    for argv in (["--rollback"], ["--rollback", "--name", "m"]):
+        ran = site.rkops("deploy", "--all", *argv, "--format", "json")
+        assert ran.code == ExitCode.OK, ran.out
+        assert [row["action"] for row in ran.rows] == ["switched", "nothing-there"]
+    for argv in (["-b", "b2"], ["--all", "--name", "other"]):
+        ran = site.rkops("deploy", "--rollback", *argv)
+        assert ran.code == ExitCode.CHANGE_FAILED
+        assert ran.out.splitlines()[-1].startswith("INCOMPLETE: no board has it")
 
 
 def test_dry_run_changes_nothing(site: Site, tmp_path: Path) -> None:
