@@ -37,6 +37,11 @@ class ServerSocket:
             raise
         self._open = True
 
+    @property
+    def is_open(self) -> bool:
+        """True until it is closed here."""
+        return self._open
+
     def close(self) -> None:
         """Hang up; what runs on the board for this connection is ended."""
         with self._closing:

@@ -200,20 +200,28 @@ class AdbTransport:
         """Open a service of the board's adbd, bringing a stale link up once.
 
         The server may call a link `device` for ever over which the board says nothing (it was
-        switched off, or its network was). So half of the time is for the link there is.
+        switched off, or its network was). So half of the time is for the link there is, unless
+        something runs over it already: that may be what keeps it busy, and is not to be cut.
         """
-        half = deadline.within(deadline.remaining / 2)
+        patience = deadline if self._in_use() else deadline.within(deadline.remaining / 2)
         try:
-            return self._asked(service, deadline, patience=half)
+            return self._asked(service, deadline, patience=patience)
         except (BoardOfflineError, LinkLostError):
             link_up(self._serial, board=self.board, deadline=deadline)
         except DeadlineError:
+            if deadline.expired:
+                part(self._serial, board=self.board)
+                raise
             link_anew(self._serial, board=self.board, deadline=deadline)
         try:
             return self._asked(service, deadline, patience=deadline)
         except DeadlineError:
             part(self._serial, board=self.board)
             raise
+
+    def _in_use(self) -> bool:
+        with self._lock:
+            return any(link.is_open for link in self._open)
 
     def _asked(self, service: bytes, deadline: Deadline, *, patience: Deadline) -> ServerSocket:
         """Open a service; `patience` ends the opening, `deadline` what is done with it."""

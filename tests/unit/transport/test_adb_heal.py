@@ -1,12 +1,15 @@
 """Links that look well at the adb server and are not: they heal by themselves."""
 
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import BoardUnauthorizedError, DeadlineError
+from rkops.lab.here.endpoint import HereEndpoint
 from rkops.lab.wire.boards import WireBoard, WireLab
 from rkops.lab.wire.replay import ReplayEndpoint
 from rkops.transport.adb.transport import AdbTransport, open_adb
@@ -24,6 +27,7 @@ def lab() -> Iterator[WireLab]:
     boards = [
         WireBoard(name, ReplayEndpoint({"": b"hi\n"})) for name in ("stalls", "mute", "later")
     ]
+    boards.append(WireBoard("busy", HereEndpoint()))
     with own_adb_server_port(), WireLab(boards) as lab:
         yield lab
 
@@ -64,3 +68,23 @@ def test_a_key_that_is_accepted_later(lab: WireLab) -> None:
         opened(lab, "later")
     faults.clear()
     assert opened(lab, "later").run(["x"], deadline=soon()).stdout == b"hi\n"
+
+
+def test_what_runs_over_a_link_is_not_cut_when_it_is_slow(lab: WireLab) -> None:
+    board = opened(lab, "busy")
+    faults = lab.boards["busy"].faults
+    late: list[bool] = []
+
+    def ask() -> None:
+        with suppress(DeadlineError):
+            board.run(["true"], deadline=soon(3))
+        late.append(True)
+
+    with board.stream(["sh", "-c", "echo begun; sleep 2; echo ended"], deadline=soon()) as pieces:
+        assert next(pieces) == b"begun\n"
+        faults.change(mute=True)
+        asked = threading.Thread(target=ask)
+        asked.start()
+        assert next(pieces) == b"ended\n"
+        assert not late
+    asked.join()
