@@ -23,6 +23,7 @@ from rkops.core.errors import (
 )
 from rkops.core.outcome import Outcome, Severity, failed, passed, skipped
 from rkops.facts.board import Identity, System
+from rkops.facts.fact import value_of
 from rkops.knowledge.limits import Limits
 
 
@@ -35,7 +36,7 @@ def identity_same(identity: Identity, wanted: Wanted) -> Outcome:
     Fix: correct the address, or take the new board over with `rkops board adopt`.
     """
     if not identity.key:
-        return skipped("the board shows no serial number and no network address to know it by")
+        return skipped("the board shows nothing to know it by: see RKC114")
     if not wanted.identity:
         return passed(f"{identity.key}, recorded now")
     if identity.key == wanted.identity:
@@ -49,6 +50,28 @@ def identity_same(identity: Identity, wanted: Wanted) -> Outcome:
 
 # Sessions stop at the wrong board before they ask for anything: the error is the finding.
 also_lost_by("RKC110", WrongBoardError)
+
+
+@check("RKC114", "The board can be told from others", severity=Severity.WARNING)
+def identity_there(identity: Identity) -> Outcome:
+    """The board shows nothing to know it by: the guard against a wrong board is off.
+
+    Why: rkops knows a board by its device-tree serial number, else by the address of its network
+    card. Without both, another board at the same address is taken for this one (RKC110 cannot
+    fire), and what is meant for one may be done to the other. The machine-id is a hint only:
+    cloned images share it.
+    Fix: have the boot loader write the serial number to the device tree (U-Boot: `serial#`), or
+    give the network card an address of its own.
+    """
+    if identity.key:
+        return passed(identity.key)
+    machine = value_of(identity.machine_id)
+    hint = f"; its machine-id is {machine}, which a cloned image shares" if machine else ""
+    return failed(
+        "no serial number and no network card: another board at this address would not be noticed"
+        + hint,
+        hint="have the boot loader set the serial number; be sure of the address until then",
+    )
 
 
 @check("RKC120", "The board's clock is right", severity=Severity.WARNING)

@@ -44,6 +44,17 @@ def test_another_board() -> None:
     assert run("RKC110", nobody).status is Status.SKIP
 
 
+def test_a_board_without_an_identity_is_told() -> None:
+    facts = changed(
+        healthy(), identity__key="", identity__machine_id=Present("0123456789abcdef", "")
+    )
+    outcome = run("RKC114", facts)
+    assert (outcome.status, outcome.severity) == (Status.FAIL, None)
+    assert "machine-id is 0123456789abcdef" in outcome.message
+    assert run("RKC110", facts).status is Status.SKIP
+    assert run("RKC114", healthy()).status is Status.PASS
+
+
 @pytest.mark.parametrize("off", [0, 290, -290, 300])
 def test_clock_is_right(off: float) -> None:
     assert at(NOW + off).status is Status.PASS

@@ -153,8 +153,8 @@ def test_a_board_that_shows_nothing_gets_no_verdict() -> None:
     checks = [one for one in all_checks().values() if one.board]
     findings = check_board(subject(facts), checks)
     told = {finding.code for finding in findings if finding.status == Status.FAIL}
-    # What is no fact but a plain value (the clock, the writable flag) is judged all the same.
-    assert told <= {"RKC120", "RKM102"}, told
+    # What is no fact but a plain value (identity, clock, writable flag) is judged all the same.
+    assert told <= {"RKC114", "RKC120", "RKM102"}, told
     assert not [finding for finding in findings if finding.status == Status.CRASH]
 
 
