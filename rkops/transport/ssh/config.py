@@ -37,6 +37,8 @@ class SshSettings:
     """IdentitiesOnly: of the agent's keys, only those whose `.pub` is named here."""
     agent: bool
     known_files: tuple[Path, ...]
+    own_file: Path | None
+    """Where new host keys go; None: the user wants none kept (`UserKnownHostsFile none`)."""
     accept_new: bool
 
 
@@ -111,6 +113,7 @@ def settings_for(host: str, port: int, options: Options, key: str | None) -> Ssh
     home = Path.home() / ".ssh"
     mine = word("userknownhostsfile", f"{home}/known_hosts {home}/known_hosts2")
     system = word("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
+    mine_files = _paths(mine)
     strict = word("stricthostkeychecking", "ask").lower()
     return SshSettings(
         label=word("hostkeyalias", host_label(host, port)),
@@ -118,7 +121,8 @@ def settings_for(host: str, port: int, options: Options, key: str | None) -> Ssh
         keys=_key_files(options.get("identityfile", []), key, home),
         only_these=word("identitiesonly", "no").lower() == "yes",
         agent=word("identityagent", "") != "none",
-        known_files=(*_paths(mine), *_paths(system)),
+        known_files=(*mine_files, *_paths(system)),
+        own_file=mine_files[0] if mine_files else None,
         accept_new=strict in ("accept-new", "no", "off")
         or os.environ.get("RKOPS_SSH_ACCEPT_NEW", "") == "1",
     )
@@ -134,6 +138,8 @@ def _key_files(identity: str | list[str], key: str | None, home: Path) -> tuple[
 
 def _paths(names: str) -> tuple[Path, ...]:
     """Several files, or one with spaces in its name: paramiko has dropped the quotes."""
+    if names.strip().lower() == "none":
+        return ()
     whole = Path(names).expanduser()
     if whole.exists():
         return (whole,)

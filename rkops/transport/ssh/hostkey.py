@@ -51,7 +51,12 @@ class HostKeys(paramiko.MissingHostKeyPolicy):
 
     def _unknown(self, key: paramiko.PKey) -> TransportError:
         host, _, port = self._label.lstrip("[").partition("]:")
-        scan = f"ssh-keyscan -p {port or 22} {host} >> {self._settings.known_files[0]}"
+        scan = f"ssh-keyscan -p {port or 22} {host}"
+        scan += (
+            f" >> {file}"
+            if (file := self._settings.own_file)
+            else (" >> FILE, for a UserKnownHostsFile other than none")
+        )
         return HostKeyUnknownError(
             f"the host key of {self._label} is not known: {key.get_name()} "
             f"{fingerprint(key.asbytes())}",
@@ -61,7 +66,9 @@ class HostKeys(paramiko.MissingHostKeyPolicy):
         )
 
     def _record(self, key: paramiko.PKey) -> None:
-        file = self._settings.known_files[0]
+        file = self._settings.own_file
+        if file is None:
+            return
         line = f"{self._label} {key.get_name()} {key.get_base64()}\n"
         with _recording:
             try:

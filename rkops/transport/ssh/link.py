@@ -22,7 +22,7 @@ from rkops.transport.ssh.fuse import fused
 from rkops.transport.ssh.hostkey import HostKeys
 from rkops.transport.ssh.known import known_keys
 from rkops.transport.ssh.resolve import resolve
-from rkops.transport.ssh.tcp import connect_command, connect_tcp, shut
+from rkops.transport.ssh.tcp import ProxyCommand, connect_tcp, shut
 
 _FOREVER = 86400
 _WINDOW = 4 << 20  # one gigabit at 30 ms of round trip
@@ -37,6 +37,7 @@ class SshLink:
         self._board = board
         self._target: fabric.Connection | None = None
         self._sockets: list[Callable[[], None]] = []
+        self._proxy: ProxyCommand | None = None
         self._is_cut = False
         self.place = address.host
 
@@ -62,8 +63,9 @@ class SshLink:
                 self.place = f"{self._target.host}:{self._target.port}"
                 self._open(self._target, deadline)
             except (paramiko.SSHException, EOFError, OSError) as exc:
+                why = self._why(exc, late=deadline.expired)
                 self.close()
-                raise self._why(exc, late=deadline.expired) from exc
+                raise why from exc
             except BaseException:
                 self.close()
                 raise
@@ -94,9 +96,9 @@ class SshLink:
                 "direct-tcpip", (hop.host, hop.port), ("", 0), timeout=deadline.remaining
             )
         if hop.gateway:
-            sock, stop = connect_command(hop.gateway)
-            self._cut_by(stop)
-            return sock
+            self._proxy = ProxyCommand(hop.gateway)
+            self._cut_by(self._proxy.stop)
+            return self._proxy.sock
         sock = connect_tcp((hop.host, hop.port), board=self._board, deadline=deadline)
         self._cut_by(lambda: shut(sock))
         return sock
@@ -114,6 +116,12 @@ class SshLink:
                 f"{self.place} accepts connections, but did not finish the SSH login in time",
                 board=self._board,
                 hint="sshd hangs, or the board is very busy: raise --timeout, or look at the board",
+            )
+        if self._proxy and (said := self._proxy.ended()) is not None:
+            return LinkLostError(
+                f"the ProxyCommand to {self.place} ended: {said}",
+                board=self._board,
+                hint=f"try it by hand: {self._proxy.command}",
             )
         return LinkLostError(
             f"{self.place} ended the SSH login: {exc or type(exc).__name__}",

@@ -6,12 +6,15 @@ import queue
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
+from collections import deque
+from functools import partial
 
 from rkops.core.deadline import Deadline
 from rkops.transport.names import Target, Where, connect_error, numeric, resolved
 
 _STOP_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 0.3
+_LINE_BYTES = 500
 
 
 def connect_tcp(where: Where, *, board: str, deadline: Deadline) -> socket.socket:
@@ -47,27 +50,53 @@ def _connected(target: Target, seconds: float) -> socket.socket:
     return sock
 
 
-def connect_command(command: str) -> tuple[socket.socket, Callable[[], None]]:
-    """Return a socket whose other end is a ProxyCommand, and what ends the command.
+class ProxyCommand:
+    """A ProxyCommand that runs, and the socket whose other end it is.
 
     paramiko's own class polls, and spins when the command has ended.
     """
-    ours, theirs = socket.socketpair()
-    with theirs:
-        # As OpenSSH starts it: by a shell, in whose place it runs (ssh_config(5)).
-        line = ["/bin/sh", "-c", f"exec {command}"]
-        process = subprocess.Popen(line, stdin=theirs.fileno(), stdout=theirs.fileno())
 
-    def stop() -> None:
-        shut(ours)
-        process.terminate()
+    def __init__(self, command: str) -> None:
+        self.command = command
+        self.sock, theirs = socket.socketpair()
+        with theirs:
+            # As OpenSSH starts it: by a shell, in whose place it runs (ssh_config(5)).
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.PIPE,
+            )
+        self._lines: deque[bytes] = deque(maxlen=1)
+        self._ear = threading.Thread(target=self._listen, name="rkops-proxy", daemon=True)
+        self._ear.start()
+
+    def stop(self) -> None:
+        """End the command and close the socket."""
+        shut(self.sock)
+        self._process.terminate()
         try:
-            process.wait(_STOP_SECONDS)
+            self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._process.kill()
+            self._process.wait()
 
-    return ours, stop
+    def ended(self) -> str | None:
+        """Return the last line it said if it has ended by itself; None if it runs."""
+        try:
+            code = self._process.wait(_LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        self._ear.join(_LAST_WORDS_SECONDS)
+        said = b"".join(self._lines).decode("utf-8", "backslashreplace").strip()
+        return said or f"exit code {code}"
+
+    def _listen(self) -> None:
+        stream = self._process.stderr
+        if stream:
+            with stream:
+                lines = iter(partial(stream.readline, _LINE_BYTES), b"")
+                self._lines.extend(line for line in lines if line.strip())
 
 
 def shut(sock: socket.socket) -> None:

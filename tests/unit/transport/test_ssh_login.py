@@ -115,6 +115,32 @@ def test_a_proxy_command(ssh: Path, tmp_path: Path) -> None:
         assert get_in(SshAddress(WIRE_HOST, port, "root", str(key))) == "in\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("no-such-relay %h", "no-such-relay: not found"), ("sh -c 'exit 7'", "exit code 7")],
+)
+def test_a_proxy_command_that_cannot_run(ssh: Path, capfd, command: str, said: str) -> None:
+    (ssh / "config").write_text(f"Host board\n ProxyCommand {command}\n")
+    with pytest.raises(LinkLostError, match=f"ProxyCommand to board:22 ended: .*{said}") as caught:
+        get_in(SshAddress("board"))
+    assert command.replace("%h", "board") in caught.value.hint
+    assert capfd.readouterr().err == ""
+
+
+def test_known_hosts_kept_nowhere(ssh: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (ssh / "config").write_text("Host *\n UserKnownHostsFile none\n")
+    key, public = new_key(ssh)
+    with wire({"root": Account(keys=(public,))}, host_key=HOST_KEY) as port:
+        address = SshAddress(WIRE_HOST, port, "root", str(key))
+        with pytest.raises(HostKeyUnknownError) as caught:
+            get_in(address)
+        assert ">> none" not in caught.value.hint
+        monkeypatch.setenv("RKOPS_SSH_ACCEPT_NEW", "1")
+        assert get_in(address) == "in\n"
+    assert not (tmp_path / "none").exists()
+
+
 def test_an_unknown_host_key_is_refused_until_it_is_accepted(ssh: Path, monkeypatch) -> None:
     key, public = new_key(ssh)
     with wire({"root": Account(keys=(public,))}, host_key=HOST_KEY) as port:
