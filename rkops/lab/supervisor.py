@@ -9,6 +9,7 @@ import fcntl
 import gc
 import json
 import os
+import re
 import selectors
 import signal
 import sys
@@ -24,7 +25,7 @@ from rkops.lab.host.init import BoardPlan
 from rkops.lab.host.spawn import Keeper
 from rkops.lab.host.userland import HostUserland, Userland, choose_userland
 from rkops.lab.inventory import LabBoard, write_inventory
-from rkops.lab.profile import load_profile
+from rkops.lab.profile import load_profile, profile_names
 from rkops.lab.ssh.keys import lab_keys
 from rkops.lab.state import (
     MOST_BOARDS,
@@ -62,6 +63,7 @@ class Supervisor:
             )
         self._paths = paths
         self._kind = spec.kind
+        sweep(paths)
         self._number, self._claim = claim_number(paths.top)
         self._keepers: dict[str, Keeper | WireKeeper] = {}
         self._boards: dict[str, LabBoard] = {}
@@ -187,6 +189,18 @@ class Supervisor:
         if not keep_logs:
             files += [paths.log, *map(paths.board_log, self._names)]
         for file in files:
+            file.unlink(missing_ok=True)
+
+
+def sweep(paths: Paths) -> None:
+    """Remove what the boards of a lab that was killed left. The directory is ours: see `lock`.
+
+    It may hold files of other people, if they named it so: only boards' names are ours.
+    """
+    profiles = "|".join(map(re.escape, profile_names()))
+    ours = re.compile(rf"(?:{profiles})(?:-\d+)?\.(?:sock|log)")
+    for file in paths.top.iterdir():
+        if ours.fullmatch(file.name):
             file.unlink(missing_ok=True)
 
 
