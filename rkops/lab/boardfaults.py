@@ -4,13 +4,15 @@ from pathlib import Path
 
 from rkops.core.errors import LabError
 from rkops.lab.client import BoardRow, find_inside, find_row, set_link_fault, set_power
-from rkops.lab.faults import Faults
+from rkops.lab.faults import Faults, number
 from rkops.lab.host import kernel
 from rkops.lab.host.enter import do_inside
 
 POWER = ("power-off", "power-on", "reboot")
 _MODELS = "/opt/rkops"
 _HOT_C = 92.0
+_USUAL_C = 46.2
+_RANGE_C = (-40.0, 150.0)
 _FULL_KIB = 16
 _READ_ONLY = Path("/run/rkops-lab-read-only")
 _FILES = {"disk-full": _MODELS, "read-only": _MODELS, "hot": f"{_HOT_C:g}"}
@@ -53,14 +55,16 @@ def _file_fault(row: BoardRow, name: str, value: str) -> None:
     elif value == "off":
         do_inside(row.pid, lambda: _uncover(f"rkops-{name}"), name)
     else:
-        do_inside(row.pid, lambda: _cover(f"rkops-{name}", Path(value)), name)
+        place = Path(value)
+        if not place.is_absolute() or "\0" in value or place == Path("/"):
+            raise LabError(
+                f"fault {name}: {value!r} is no directory to cover", hint=f"{name}={_MODELS}"
+            )
+        do_inside(row.pid, lambda: _cover(f"rkops-{name}", place), name)
 
 
 def _celsius(value: str) -> float:
-    try:
-        return 46.2 if value == "off" else float(value)
-    except ValueError as exc:
-        raise LabError(f"hot: {value!r} is no temperature", hint="hot=92, hot=off") from exc
+    return _USUAL_C if value == "off" else number("hot", value, *_RANGE_C)
 
 
 def _heat(celsius: float) -> None:

@@ -1,11 +1,18 @@
 """How a simulated board misbehaves: one object per board, changeable while the board runs."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from rkops.core.errors import LabError
 
 Value = bool | int | float | None
+_BYTES = (0, 1 << 40)
+_RANGES: dict[str, tuple[float, float]] = {
+    "payload_bytes": (16, 1 << 20),  # adb: MAX_PAYLOAD is 1 MiB
+    "delay_seconds": (0.0, 60.0),
+}
+"""Least and most of the numbers; what is not here is a count of bytes on a link."""
 
 
 @dataclass(slots=True)
@@ -95,16 +102,31 @@ class Faults:
 
 def _parsed(name: str, text: str, key: str) -> Value:
     """The value of one fault; which kind is said by the end of its name."""
+    if key.endswith("_bytes"):
+        return None if text == "off" else int(number(name, text, *_RANGES.get(key, _BYTES), int))
+    if key.endswith("_seconds"):
+        return 0.0 if text == "off" else number(name, text, *_RANGES[key])
+    if text not in ("on", "off"):
+        raise LabError(f"fault {name}: {text!r} is no usable value", hint="on or off")
+    return text == "on"
+
+
+def number(
+    name: str, text: str, least: float, most: float, kind: Callable[[str], float] = float
+) -> float:
+    """Return the number that a fault was given.
+
+    Raises:
+        LabError: it is none, or out of range; the hint says which are possible.
+    """
     try:
-        if text == "off" and key.endswith("_bytes"):
-            return None
-        if key.endswith("_bytes"):
-            return int(text)
-        if key.endswith("_seconds"):
-            return 0.0 if text == "off" else float(text)
-        return {"on": True, "off": False}[text]
-    except (ValueError, KeyError):
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        what = "whole number" if kind is int else "number"
         raise LabError(
-            f"fault {name}: {text!r} is no usable value",
-            hint="on, off, a number of bytes, or seconds, as the fault's name says",
-        ) from None
+            f"fault {name}: {text[:40]!r} is no usable value",
+            hint=f"{name}=off, or a {what} from {least:.12g} to {most:.12g}",
+        )
+    return value

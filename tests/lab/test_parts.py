@@ -11,6 +11,7 @@ import pytest
 from rkops.core.errors import LabError
 from rkops.fleet.inventory import parse_inventory
 from rkops.lab.boardfaults import apply_fault, fault_names
+from rkops.lab.faults import Faults
 from rkops.lab.host import standins
 from rkops.lab.host.elf import MACHINES, shared_object
 from rkops.lab.host.sysfiles import proc_files, sys_tree
@@ -18,7 +19,7 @@ from rkops.lab.inventory import LabBoard, inventory_text
 from rkops.lab.profile import BANNERS, DEFAULT_ORDER, load_profile, profile_names
 from rkops.lab.start import choose_profiles
 from rkops.lab.state import Paths, claim_number, connect_line, listen_line, serial_of
-from rkops.lab.supervisor import board_names
+from rkops.lab.supervisor import board_names, sweep
 from rkops.transport.base import AdbAddress, SshAddress
 
 
@@ -123,3 +124,48 @@ def test_an_unknown_fault_names_those_there_are(tmp_path):
     for name in ("mute", "disk-full", "power-off"):
         assert name in fault_names()
         assert name in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delay-seconds=nan",
+        "delay-seconds=inf",
+        "delay-seconds=-1",
+        "delay-seconds=1e9",
+        "payload-bytes=0",
+        "payload-bytes=-5",
+        "payload-bytes=1.5",
+        f"payload-bytes={10**30}",
+        f"stall-after-bytes={'9' * 5000}",
+        "drop-after-bytes=-1",
+        "mute=perhaps",
+    ],
+)
+def test_a_fault_of_no_sense_is_refused(text):
+    faults = Faults()
+    with pytest.raises(LabError) as caught:
+        faults.apply(text)
+    assert caught.value.hint
+    assert len(caught.value.message) < 120
+    assert faults == Faults()
+
+
+def test_faults_of_sense_are_taken():
+    faults = Faults()
+    for text in ("delay-seconds=0.3", "payload-bytes=4096", "stall-after-bytes=0", "mute"):
+        faults.apply(text)
+    assert (faults.delay_seconds, faults.payload_bytes) == (0.3, 4096)
+    assert (faults.stall_after_bytes, faults.mute) == (0, True)
+    faults.apply("payload-bytes=off")
+    assert faults.payload_bytes is None
+
+
+def test_a_lab_sweeps_what_a_killed_one_left(tmp_path):
+    (tmp_path / "healthy.log").touch()
+    listen_line(tmp_path, "healthy-2.sock").close()
+    others = {"id_ed25519", "lab.log", "my-board.log", "healthy.log.1"}
+    for name in others:
+        (tmp_path / name).touch()
+    sweep(Paths(tmp_path))
+    assert {file.name for file in tmp_path.iterdir()} == others

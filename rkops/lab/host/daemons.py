@@ -19,7 +19,7 @@ import asyncssh
 from rkops.core.errors import LabError
 from rkops.lab.adb.daemon import Manner, serve_adb
 from rkops.lab.arm64.openssh import OpenSshServer, write_keys
-from rkops.lab.faults import Faults
+from rkops.lab.faults import Faults, number
 from rkops.lab.here.endpoint import HereEndpoint, Owner
 from rkops.lab.host.files import PASSWORD, PATH, UID, USER, USER_GROUPS
 from rkops.lab.ssh.daemon import serve_ssh
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ADB_PORT, SSH_PORT = 5555, 22
 _HOUR = 3600.0
+_DECADE = 87_660 * _HOUR
 
 
 class Clock(Protocol):
@@ -157,9 +158,4 @@ class FaultLine:
 
 
 def _seconds(value: str) -> float:
-    try:
-        return float(value or _HOUR)
-    except ValueError as exc:
-        raise LabError(
-            f"clock-wrong: {value!r} is no number of seconds", hint="clock-wrong=3600"
-        ) from exc
+    return number("clock-wrong", value, -_DECADE, _DECADE) if value else _HOUR
