@@ -12,6 +12,7 @@ import msgspec
 
 from rkops.core.deadline import Deadline
 from rkops.core.errors import LabError
+from rkops.lab.adb.parting import forget_boards
 from rkops.lab.state import Paths, connect_line
 
 # Boards are forks of the supervisor: what it does not know they cannot show (/proc/1/environ).
@@ -166,10 +167,15 @@ def find_inside(top: Path, board: str) -> BoardRow:
 def lab_down(top: Path) -> int:
     """End the lab; nothing of it runs when this returns. Returns how many boards there were.
 
+    The adb server of this environment, if one runs, forgets them.
+
     Raises:
         LabError: no lab runs there.
     """
-    return int(_checked(_ask(top, CONTROL, {"do": "down"}), "")["down"])
+    serials = [f"{row.host}:5555" for row in lab_rows(top)]
+    boards = int(_checked(_ask(top, CONTROL, {"do": "down"}), "")["down"])
+    forget_boards(serials)
+    return boards
 
 
 def set_power(top: Path, board: str, what: str) -> None:

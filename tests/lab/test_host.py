@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -230,3 +231,40 @@ def test_a_board_that_cannot_start_takes_the_others_down_and_leaves_its_log(rkop
     assert "Too many open files" in log.read_text()
     wait_gone(tmp_path / "lab")
     rkops("lab", "up", "1")
+
+
+@pytest.mark.parametrize(
+    "fault", ["hot=nan", "hot=1e99", "hot=warm", "disk-full=here", "read-only="]
+)
+def test_a_fault_of_no_sense_says_what_would_be(rkops, fault):
+    rkops("lab", "up", "1")
+    refused = rkops("lab", "fault", "healthy", fault, code=2)
+    assert "is no" in refused.stderr
+    assert "try:" in refused.stderr
+
+
+def test_the_adb_server_forgets_the_boards(rkops, adb_port):
+    rkops("lab", "up", "1")
+    rkops("doctor", "healthy", code=0)
+    adb = ["adb", "-P", adb_port, "devices"]
+    assert ":5555" in subprocess.run(adb, capture_output=True, text=True, check=True).stdout
+    rkops("lab", "down")
+    assert ":5555" not in subprocess.run(adb, capture_output=True, text=True, check=True).stdout
+
+
+def test_lab_down_starts_no_adb_server(rkops, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    rkops("lab", "up", "1")
+    subprocess.run(
+        [sys.executable, "-c", "from rkops.cli.app import main; main()", "lab", "down"],
+        env={
+            **os.environ,
+            "RKOPS_LAB": str(tmp_path / "lab"),
+            "ANDROID_ADB_SERVER_PORT": str(port),
+        },
+        check=True,
+    )
+    with socket.socket() as server:
+        assert server.connect_ex(("127.0.0.1", port)) != 0
