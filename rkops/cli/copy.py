@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LocalArg = Annotated[Path, typer.Argument(metavar="LOCAL", help="A file of this machine.")]
 PlaceArg = Annotated[
-    Path,
+    str,  # a Path would forget the slash at the end
     typer.Argument(
         metavar="LOCAL", help="A file or directory here; of several boards LOCAL/BOARD/NAME."
     ),

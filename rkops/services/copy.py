@@ -39,6 +39,7 @@ def push(boards: Sequence[Board], source: Path, remote: str, options: CopyOption
 
     Interrupted, it removes the temporary files of the boards that can still be reached.
     """
+    _refuse_tilde(remote)
     parcel = _Parcel(source, remote)
     try:
         return _report("push", boards, partial(_push, parcel, options), options, parcel.met)
@@ -48,16 +49,22 @@ def push(boards: Sequence[Board], source: Path, remote: str, options: CopyOption
 
 
 def pull(
-    boards: Sequence[Board], remote: str, destination: Path, options: CopyOptions
+    boards: Sequence[Board], remote: str, destination: str, options: CopyOptions
 ) -> CopyReport:
-    """Fetch a file of every board; of several into a directory for each board."""
+    """Fetch a file of every board; of several into a directory for each board.
+
+    A destination that is a directory, or ends with a slash, is where the file goes under its
+    own name.
+    """
+    _refuse_tilde(remote)
     name = PurePosixPath(remote).name
     if not name:
         raise UsageError(f"{remote} names no file", hint="rkops pull -b board1 /etc/os-release .")
-    place = destination / name if destination.is_dir() else destination
+    there = Path(destination)
+    place = there / name if there.is_dir() or destination.endswith("/") else there
     targets = {board.name: place for board in boards}
     if len(boards) > 1:
-        targets = {board.name: destination / board.name / name for board in boards}
+        targets = {board.name: there / board.name / name for board in boards}
     for target in targets.values():
         _make_room(target)
     met = FirstContacts()
@@ -172,6 +179,14 @@ def _sweep(boards: Sequence[Board], parcel: _Parcel) -> None:
             boards,
             lambda contact: ask(contact, REMOVE, parts[contact.board.name], met=parcel.met),
             timeout_seconds=_CLEAN_UP_SECONDS,
+        )
+
+
+def _refuse_tilde(remote: str) -> None:
+    if remote.startswith("~"):
+        raise UsageError(
+            f"{remote}: ~ is not expanded on the board",
+            hint="write the whole path, as in /home/firefly/" + remote.partition("/")[2],
         )
 
 

@@ -241,6 +241,20 @@ def test_pull_keeps_boards_apart(rkops, tmp_path: Path) -> None:
     assert found == ["out/b1/name", "out/b2/name"]
 
 
+def test_pull_into_a_directory_that_is_not_there_yet(rkops, tmp_path: Path) -> None:
+    (tmp_path / "name").write_text("x")
+    assert rkops("pull", str(tmp_path / "name"), f"{tmp_path}/out/", "-b", "b1")[0] == ExitCode.OK
+    assert (tmp_path / "out" / "name").read_text() == "x"
+
+
+@pytest.mark.parametrize("words", [("push", "{}/new", "~/x"), ("pull", "~bob/x", "{}")])
+def test_a_home_is_not_guessed(rkops, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "new").write_text("x")
+    code, _, err = rkops(*(word.format(tmp_path) for word in words), "-b", "b1")
+    assert code == ExitCode.USAGE
+    assert "~ is not expanded on the board" in err
+
+
 @pytest.mark.parametrize("fault", ["disk_full", "read_only", "short_write"])
 def test_a_push_that_fails_leaves_what_was_there(rkops, site, tmp_path: Path, fault: str) -> None:
     source, there = tmp_path / "new", tmp_path / "there" / "file"
