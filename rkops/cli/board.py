@@ -107,6 +107,7 @@ def ls(inventory: InventoryOpt = None, form: FormatOpt = Format.TABLE) -> None:
     Example: rkops board ls --format json
     """
     from rkops.fleet.inventory import load_inventory
+    from rkops.report.columns import plain_table, terminal_width
 
     known = load_inventory(inventory)
     boards = list(known.boards.values())
@@ -118,10 +119,9 @@ def ls(inventory: InventoryOpt = None, form: FormatOpt = Format.TABLE) -> None:
         typer.echo("  try: rkops board add NAME --adb ADDRESS", err=True)
         return
     head = ("BOARD", "ADDRESS", "GROUPS", "TAGS", "SDK", "IDENTITY")
-    rows = [head, *(_row(board) for board in boards)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    typer.echo("\n".join(lines))
+    rows = [_row(board) for board in boards]
+    spare = ("TAGS", "GROUPS", "IDENTITY")
+    typer.echo(plain_table(head, rows, width=terminal_width(), spare=spare))
 
 
 def _row(board: "Board") -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import msgspec
 
 from rkops.core.events import Progress
 from rkops.core.terminal import TERMINAL
+from rkops.report.columns import shortened
 from rkops.report.deploy import size_text
 from rkops.services.copy_report import Copied, CopyReport, CopyState
 
@@ -109,8 +110,7 @@ class Bars(Show):
         return f"{self._done} of {self._boards}"
 
     def _name(self, board: str) -> str:
-        shown = board if len(board) <= self._width else board[: self._width - 1] + "…"
-        return f"{shown:<{self._width}}"
+        return f"{shortened(board, self._width):<{self._width}}"
 
     def _detail(self, event: Progress) -> str:
         if event.total and event.done >= event.total:

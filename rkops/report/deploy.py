@@ -7,12 +7,15 @@ import msgspec
 
 from rkops.facts.board import DeployedModel, Release
 from rkops.facts.fact import value_of
-from rkops.report.columns import plain_table
+from rkops.report.columns import plain_table, terminal_width, wrapped
 from rkops.services.changes import Action, Change, DeployReport
 from rkops.services.listing import BoardListing, ReleaseList
 
 _HEAD = ("board", "model", "what", "release", "previous", "size", "push", "hash", "sync")
 _LIST_HEAD = ("board", "model", "release", "", "state", "size", "target", "toolkit")
+_SPARE = ("hash", "sync", "previous", "size")
+_LIST_SPARE = ("toolkit", "size", "target")
+"""What a narrow terminal shows last."""
 _NONE = "-"
 _MEGABYTE = 1e6
 
@@ -24,8 +27,9 @@ def to_json(report: DeployReport | ReleaseList) -> str:
 
 def deploy_table(report: DeployReport) -> str:
     """Return a row per board and model, why some are not as asked, and one line that sums up."""
-    lines = [plain_table(_HEAD, [_row(change) for change in report.changes])]
-    lines += list(_reasons(report.changes))
+    rows, width = [_row(change) for change in report.changes], terminal_width()
+    lines = [plain_table(_HEAD, rows, width=width, spare=_SPARE)]
+    lines += [wrapped(line, width) for line in _reasons(report.changes)]
     if any(change.simulated for change in report.changes):
         lines.append("simulated boards: the times say nothing about real ones")
     return "\n".join([*lines, _summary(report)])
@@ -36,7 +40,7 @@ def release_table(listing: ReleaseList) -> str:
     rows: list[tuple[str, ...]] = []
     for board in listing.boards:
         rows.extend(_board_rows(board))
-    lines = [plain_table(_LIST_HEAD, rows)]
+    lines = [plain_table(_LIST_HEAD, rows, width=terminal_width(), spare=_LIST_SPARE)]
     for board in listing.boards:
         if board.problem:
             lines.append(f"{board.board}: {board.problem}")

@@ -6,7 +6,7 @@ import msgspec
 
 from rkops.checks.finding import Finding
 from rkops.core.outcome import Severity, Status
-from rkops.report.columns import Line, Span, padded
+from rkops.report.columns import GAP, Line, Span, padded, shortened
 from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport, count
 
 _STYLES = {
@@ -18,9 +18,14 @@ _STYLES = {
     "crash": "bold magenta",
 }
 _VERSIONS = ("runtime", "server", "driver", "lite")
-_WIDTHS = (8, 7, 7, 7, 7)
-"""SoC, runtime, server, driver, lite: wide enough for what Rockchip writes (2.0.0b0)."""
+_SOC_WIDTH = 8
+_WIDTHS = (7, 7, 7, 7)
+"""Runtime, server, driver, lite: wide enough for what Rockchip writes (2.0.0b0)."""
+_VERDICT = 20
+"""Room for `2 errors, 3 warnings`."""
+_SHORTEST = 12
 _LABEL = 9
+_VERDICT_HEAD = Span("VERDICT", "bold")
 _NAMED = 5
 """How many boards are named before the rest is counted."""
 _INDENT = "  "
@@ -30,25 +35,39 @@ _DEEP = " " * (len(_INDENT) + _LABEL)
 class DoctorLines:
     """Makes lines from reports; `everything` also shows what passed and why something skipped."""
 
-    def __init__(self, names: Sequence[str], *, everything: bool = False) -> None:
-        self._name_width = max([len("BOARD"), *(len(name) for name in names)])
+    def __init__(
+        self, names: Sequence[str], *, everything: bool = False, width: int | None = None
+    ) -> None:
+        """`width` is a terminal's: names are shortened and the SoC left out to fit it."""
+        self._widths = [max([len("BOARD"), *map(len, names)]), _SOC_WIDTH, *_WIDTHS]
+        if width is not None:
+            over = sum(self._widths) + len(GAP) * len(self._widths) + _VERDICT - width
+            if over > 0:
+                del self._widths[1]
+                over -= _SOC_WIDTH + len(GAP)
+            if over > 0:
+                self._widths[0] = max(min(self._widths[0], _SHORTEST), self._widths[0] - over)
         self._everything = everything
         self._informs = everything or len(names) == 1
         """Informations stand below their board only where there is one; else they are counted."""
 
     def header(self) -> Line:
         """Return the heading of the columns."""
-        heads = ("BOARD", "SOC", *(name.upper() for name in _VERSIONS))
-        line = padded([Span(head, "bold") for head in heads], self._widths)
-        return (*line, Span("VERDICT", "bold"))
+        return (*self._row(("BOARD", "SOC", *map(str.upper, _VERSIONS)), "bold"), _VERDICT_HEAD)
 
     def board(self, report: BoardReport) -> Iterator[Line]:
         """Yield a board's line, then its findings, the gravest first."""
         line = report.line
         versions = [getattr(line, name) or "-" for name in _VERSIONS]
-        cells = [Span(line.board, "bold"), Span(line.soc or "-"), *map(Span, versions)]
-        yield (*padded(cells, self._widths), *verdict(line))
+        yield (*self._row((line.board, line.soc or "-", *versions)), *verdict(line))
         yield from self._findings(report.findings)
+
+    def _row(self, texts: Sequence[str], style: str = "") -> Line:
+        name, soc, *versions = texts
+        cells = [Span(shortened(name, self._widths[0]), "bold")]
+        if len(self._widths) > 1 + len(_VERSIONS):
+            cells.append(Span(soc, style))
+        return padded([*cells, *(Span(version, style) for version in versions)], self._widths)
 
     def end(self, report: DoctorReport) -> Iterator[Line]:
         """Yield what concerns several boards or this machine, notes, and the summary."""
@@ -64,10 +83,6 @@ class DoctorLines:
             yield (Span("note: ", "yellow"), Span(note))
         yield ()
         yield summary(report)
-
-    @property
-    def _widths(self) -> tuple[int, ...]:
-        return (self._name_width, *_WIDTHS)
 
     def _findings(self, findings: Sequence[Finding]) -> Iterator[Line]:
         for finding in sorted(findings, key=_gravity):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from rkops.report.columns import terminal_width
 from rkops.report.doctor_lines import DoctorLines
 from rkops.report.order import InOrder
 from rkops.report.paper import Paper, paper
@@ -18,7 +19,7 @@ def write_doctor_table(
     sheet: Paper | None = None,
 ) -> DoctorReport:
     """Run `examine` and write each board as soon as it is known, then what concerns them all."""
-    lines = DoctorLines(names, everything=everything)
+    lines = DoctorLines(names, everything=everything, width=terminal_width())
     out = sheet or paper()
     done = 0
 

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 
 from rkops.core.events import Progress
 from rkops.core.terminal import TERMINAL
+from rkops.report.columns import shortened
 from rkops.report.deploy import line_of, size_text
 from rkops.services.changes import Change
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Bars
 
 _ALL = "all boards"
+_BAR_WIDTH = 16
+_LONGEST_NAME = 20
+_LONGEST_PHASE = 20
+"""Name, bar, phase and speed fit a terminal of 80 columns."""
 _MAX_BARS = 20
 """More bars than a terminal has lines would flicker; further boards move the first one only."""
 
@@ -48,10 +54,12 @@ class BarWatcher(Watcher):
         super().__init__()
         self._bars = bars
         self._begun: dict[tuple[str, str], float] = {}
-        width = max(map(len, (*boards, _ALL)))
+        width = min(_LONGEST_NAME, max(map(len, (*boards, _ALL))))
         self._all = bars.add_task(f"{_ALL:<{width}}", total=len(boards), phase="", detail="")
         self._tasks = {
-            board: bars.add_task(f"{board:<{width}}", total=None, phase="waiting", detail="")
+            board: bars.add_task(
+                f"{shortened(board, width):<{width}}", total=None, phase="waiting", detail=""
+            )
             for board in boards[:_MAX_BARS]
         }
 
@@ -68,7 +76,8 @@ class BarWatcher(Watcher):
         task = self._tasks.get(event.board)
         if task is None:
             return
-        self._bars.update(task, phase=event.phase, detail=self._speed(event))
+        phase = shortened(event.phase, _LONGEST_PHASE)
+        self._bars.update(task, phase=phase, detail=self._speed(event))
         if event.total:
             self._bars.update(task, total=event.total, completed=event.done)
 
@@ -87,12 +96,34 @@ class BarWatcher(Watcher):
         if not event.total or not seconds:
             return ""
         speed = f"{event.done / seconds / 1e6:.0f} MB/s"
-        return f"{size_text(event.done)} of {size_text(event.total)}, {speed}"
+        return f"{size_text(event.total)}, {speed}"
 
 
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def drawn_bars(console: "Console") -> "Bars":
+    """Return the bars; where it is narrow the speed gives way, never the bar."""
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+    from rich.table import Column
+
+    def text(field: str) -> TextColumn:
+        column = Column(no_wrap=True, overflow="ellipsis")
+        return TextColumn(f"{{task.{field}}}", markup=False, table_column=column)
+
+    bar = BarColumn(bar_width=_BAR_WIDTH, table_column=Column(min_width=_BAR_WIDTH))
+    # The table says it all again: the bars make room for it.
+    return RichProgress(
+        text("description"),
+        bar,
+        text("fields[phase]"),
+        text("fields[detail]"),
+        console=console,
+        transient=True,
+    )
 
 
 @contextmanager
@@ -102,17 +133,8 @@ def watching(boards: Sequence[str], *, quiet: bool) -> Iterator[Watcher]:
         yield _Silent() if quiet else Watcher()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[phase]}"),
-        TextColumn("{task.fields[detail]}"),
-    )
-    # The table says it all again: the bars make room for it.
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with drawn_bars(Console(stderr=True)) as bars:
         watcher = BarWatcher(bars, boards)
         TERMINAL.attend(watcher)
         try:
