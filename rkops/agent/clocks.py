@@ -1,11 +1,15 @@
 """Clocks and heat: devfreq of NPU and memory, cpufreq policies, thermal zones."""
 
-from rkops.agent.fact import absent, listing, look, present
+import os
+
+from rkops.agent.fact import ROOT, absent, listing, look, present, unknown
 
 _DEVFREQ = "/sys/class/devfreq"
 _CPUFREQ = "/sys/devices/system/cpu/cpufreq"
 _THERMAL = "/sys/class/thermal"
 _NPU = "fdab0000.npu"
+_CLK = "/sys/kernel/debug/clk"
+"""The firmware's clocks (scmi_clk_ddr, scmi_clk_npu): what is left without devfreq."""
 
 
 def _numbers(text: str) -> list:
@@ -29,9 +33,36 @@ def _devfreq(tree, names: list, looked: str) -> dict:
 
 
 def _npu(tree) -> dict:
-    names = [name for name in tree.names(_DEVFREQ) if name.endswith(".npu")]
+    names = [name for name in tree.names(_DEVFREQ) if _is_npu(tree, name)]
     names.sort(key=lambda name: name != _NPU)
     return _devfreq(tree, names, "%s/*.npu" % _DEVFREQ)
+
+
+def _is_npu(tree, name: str) -> bool:
+    """Return whether a devfreq device is the NPU's; some kernels number them (devfreq0)."""
+    if name.endswith(".npu"):
+        return True
+    return name.startswith("devfreq") and tree.real("%s/%s/device" % (_DEVFREQ, name)).endswith(
+        ".npu"
+    )
+
+
+def _clock(tree, *words: str) -> dict:
+    """Return the rate of a clock whose name holds all words; debugfs is root's."""
+    if not tree.exists(_CLK):
+        return absent(_CLK)
+    try:
+        names = sorted(os.listdir(tree.at(_CLK)))
+    except PermissionError:
+        return unknown(_CLK + ": permission denied", ROOT)
+    found = [name for name in names if tree.exists(_rate(name))]
+    found = [name for name in found if all(word in name for word in words)]
+    found.sort(key=lambda name: "scmi" not in name)
+    return tree.fact(_rate(found[0]), int) if found else absent("%s/*%s*" % (_CLK, "*".join(words)))
+
+
+def _rate(name: str) -> str:
+    return "%s/%s/clk_rate" % (_CLK, name)
 
 
 def _dmc(tree) -> dict:
@@ -62,6 +93,8 @@ def gather(tree) -> dict:
         "npu": look(_DEVFREQ, _npu, tree),
         "dmc": look(_DEVFREQ, _dmc, tree),
         "cpu": listing(_policies, tree),
+        "npu_clock_hz": look(_CLK, _clock, tree, "scmi", "npu"),
+        "ddr_clock_hz": look(_CLK, _clock, tree, "ddr"),
     }
 
 

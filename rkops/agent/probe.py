@@ -22,7 +22,7 @@ _ASK_SECONDS = 2.0
 """For each other program; more when the host has more time (an emulated board is slow)."""
 _ASK_SHARE = 3.0
 _BUDGET_SECONDS = 10.0
-_ROOT_PARTS = ("runtime", "server", "npu", "pythons", "path_files", "adb")
+_ROOT_PARTS = ("runtime", "server", "npu", "pythons", "path_files", "clocks", "adb")
 
 
 def _budget(request: dict) -> float:
@@ -45,6 +45,7 @@ def _parts(tree, accounts, request: dict, login) -> dict:
     parts = {
         "server": server.gather(tree, processes, accounts),
         "npu": npu.gather(tree, wanted),
+        "clocks": clocks.gather(tree),
         "adb": exposure.gather(tree, processes, request, login.uid),
     }
     roots = homes_and_places(accounts, HUMAN)
@@ -80,7 +81,6 @@ def probe(request: dict, out) -> dict:
         "by": "agent",
         "identity": identity.gather(tree),
         "system": system.gather(tree),
-        "clocks": clocks.gather(tree),
         "thermal": clocks.thermal(tree),
         "memory": space.memory(tree),
         "storage": space.storage(tree, model_dir, me, min(3.0, _budget(request) / 4)),

@@ -140,12 +140,18 @@ def _starter(tree, processes) -> dict:
         return present("systemd:" + units[0], "unit file")
     if _loops(processes):
         return present("loop", _LOOP + " runs")
+    return _told_by_files(tree, running)
+
+
+def _told_by_files(tree, running: list) -> dict:
+    """Return how the board starts the server where neither a unit nor a running loop says it."""
     scripts = _scripts(tree)
     if scripts:
         return present("init:" + scripts[0], scripts[0])
     if running:
         return present("hand", "no unit, loop or init script starts it")
-    return absent("units, init scripts and " + _LOOP)
+    loops = [path for path in _LOOPS if tree.is_file(path)]
+    return present("loop", loops[0]) if loops else absent("units, init scripts and " + _LOOP)
 
 
 def gather(tree, processes, accounts) -> dict:

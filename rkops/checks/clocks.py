@@ -3,7 +3,7 @@
 from rkops.checks.registry import check
 from rkops.core.outcome import Outcome, Severity, failed, passed, skipped
 from rkops.facts.board import BoardFacts, Clocks, CpuPolicy, DevFreq
-from rkops.facts.fact import Absent, Present, Unknown, value_of
+from rkops.facts.fact import Absent, Fact, Present, Unknown, value_of
 from rkops.knowledge.limits import Limits
 
 _STEADY = {"performance", "userspace", "powersave"}
@@ -26,10 +26,17 @@ def dmc_there(clocks: Clocks) -> Outcome:
             return skipped(f"not readable: {reason}", needs=needs)
         case Absent():
             return failed(
-                "no dmc: the memory clock can be neither read nor pinned; toolkit engine before "
-                "2.2.0 crashes in eval_perf, native and lite engines are not affected",
+                f"no dmc: the memory clock {_at(clocks.ddr_clock_hz)}; toolkit engine "
+                "before 2.2.0 crashes in eval_perf, native and lite engines are not affected",
                 hint="use toolkit 2.2.0 or newer; do not compare with boards that have dmc",
             )
+
+
+def _at(clock: Fact[int]) -> str:
+    """Return how far a clock without devfreq can be known."""
+    if isinstance(clock, Present):
+        return f"can be read ({clock.value / 1e6:.0f} MHz) but not pinned"
+    return "can be neither read nor pinned" if isinstance(clock, Absent) else "cannot be pinned"
 
 
 @check("RKT102", "The NPU clock can be pinned", severity=Severity.INFO)
@@ -46,8 +53,8 @@ def npu_pinnable(clocks: Clocks) -> Outcome:
             return skipped(f"not readable: {reason}", needs=needs)
         case Absent():
             return failed(
-                "no devfreq device for the NPU: no engine can read or pin its clock",
-                hint="record figures as taken at an unknown clock",
+                f"no devfreq device for the NPU: its clock {_at(clocks.npu_clock_hz)}",
+                hint="record figures as taken at a clock that may move",
             )
         case Present(value=npu):
             return _pinnable(npu)

@@ -158,6 +158,9 @@ class Clocks(Struct, frozen=True):
     npu: Fact[DevFreq]
     dmc: Fact[DevFreq]
     cpu: tuple[CpuPolicy, ...]
+    npu_clock_hz: Fact[int] = Absent("not looked for")
+    ddr_clock_hz: Fact[int] = Absent("not looked for")
+    """What the kernel's clock tree says; all there is without a devfreq device."""
 
 
 class Zone(Struct, frozen=True):

@@ -238,6 +238,12 @@ def test_an_init_script_that_starts_it_is_named(tmp_path: Path) -> None:
     assert server_of(tree)["starter"]["value"] == "init:/etc/init.d/S99npu"
 
 
+def test_the_loop_script_on_disk_says_how_a_stopped_server_is_started(tmp_path: Path) -> None:
+    files = {"/usr/bin/rknn_server": elf(SERVER % b"2.3.2"), "/usr/bin/start_rknn.sh": b"#!/bin/sh"}
+    starter = server_of(board_tree(tmp_path, files))["starter"]
+    assert (starter["value"], starter["source"]) == ("loop", "/usr/bin/start_rknn.sh")
+
+
 def test_no_server_is_absent(tmp_path: Path) -> None:
     facts = server_of(board_tree(tmp_path, {}))
     assert [facts[name]["is"] for name in ("file", "version", "starter")] == ["absent"] * 3

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rkops.agent import identity, system
+from rkops.agent import clocks, identity, system
 from rkops.agent.accounts import Accounts
 from rkops.agent.tree import Tree
 from tests.unit.agent.tree_of import board_tree, elf
@@ -102,3 +102,34 @@ def test_damaged_account_files_are_read_as_far_as_they_go(tmp_path: Path) -> Non
     assert sorted(accounts.by_name) == ["firefly", "root"]
     assert accounts.by_name["firefly"].gids == {27, 1000}
     assert (accounts.name(4711), accounts.group(27)) == ("uid 4711", "sudo")
+
+
+def test_clocks_without_devfreq_come_from_the_clock_tree(tmp_path: Path) -> None:
+    base = "/sys/kernel/debug/clk"
+    files: dict[str, str | bytes] = {
+        f"{base}/pclk_ddr_cam/clk_rate": "1\n",
+        f"{base}/scmi_clk_ddr/clk_rate": "2112000000\n",
+        f"{base}/clk_npu_dsu0/clk_rate": "3\n",
+        f"{base}/scmi_clk_npu/clk_rate": "1000000000\n",
+    }
+    facts = clocks.gather(board_tree(tmp_path, files))
+    assert (facts["dmc"]["is"], facts["npu"]["is"]) == ("absent", "absent")
+    assert facts["ddr_clock_hz"]["value"] == 2112000000
+    assert facts["npu_clock_hz"]["value"] == 1000000000
+    assert clocks.gather(board_tree(tmp_path / "none", {}))["ddr_clock_hz"]["is"] == "absent"
+
+
+def test_a_numbered_devfreq_device_is_known_by_its_link(tmp_path: Path) -> None:
+    tree = board_tree(
+        tmp_path,
+        {
+            "/sys/class/devfreq/devfreq0/governor": "simple_ondemand\n",
+            "/sys/class/devfreq/devfreq1/governor": "rknpu_ondemand\n",
+            "/sys/devices/platform/fdab0000.npu/x": "",
+            "/sys/devices/platform/fb000000.gpu/x": "",
+        },
+    )
+    for number, device in enumerate(("fb000000.gpu", "fdab0000.npu")):
+        link = tmp_path / f"sys/class/devfreq/devfreq{number}/device"
+        link.symlink_to(f"/sys/devices/platform/{device}")
+    assert clocks.gather(tree)["npu"]["value"]["path"] == "/sys/class/devfreq/devfreq1"

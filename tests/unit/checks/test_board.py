@@ -104,6 +104,13 @@ def test_clocks() -> None:
     assert mentions(run("RKT102", changed(healthy(), clocks__npu=Present(npu))), "min_freq")
 
 
+def test_a_memory_clock_without_dmc_is_told() -> None:
+    facts = changed(healthy(), clocks__dmc=Absent(), clocks__ddr_clock_hz=Present(2_112_000_000))
+    assert mentions(run("RKT101", facts), "can be read (2112 MHz) but not pinned")
+    facts = changed(healthy(), clocks__dmc=Absent())
+    assert mentions(run("RKT101", facts), "can be neither read nor pinned")
+
+
 def test_equal_limits_hold_a_clock() -> None:
     free = devfreq("/sys/class/devfreq/fdab0000.npu", TRIMMED, "rknpu_ondemand")
     pinned = type(free)(
