@@ -160,6 +160,23 @@ def test_pushing_a_missing_file(link: Link, board: Transport) -> None:
     assert not (link.scratch / "there").exists()
 
 
+@pytest.mark.parametrize("change", [b"", b"longer" * 400_000])
+def test_a_file_that_changes_while_it_is_pushed(
+    link: Link, board: Transport, change: bytes
+) -> None:
+    source = link.scratch / "source"
+    source.write_bytes(bytes(2_000_000))
+    changed: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        if done and not changed:
+            changed.append(source.write_bytes(change))
+
+    with pytest.raises(TransferError, match="source changed while it was pushed") as caught:
+        board.push(source, str(link.scratch / "there"), deadline=soon(), progress=progress)
+    assert "try again" in caught.value.hint
+
+
 def test_pulling_what_is_not_there(link: Link, board: Transport) -> None:
     (link.scratch / "back").write_bytes(b"before")
     with pytest.raises(TransferError) as caught:

@@ -21,6 +21,7 @@ from rkops.core.errors import TransferError
 from rkops.transport.adb.connection import ServerSocket
 from rkops.transport.adb.sync import SIZE_MASK, Files, framed_blocks, payload_size
 from rkops.transport.base import ByteProgress, CommandResult, PushReport
+from rkops.transport.local import opened
 
 MAX_STREAMS = 16
 _PROBE_BYTES = 1 << 20
@@ -53,10 +54,10 @@ class Pushing:
     def push(self, source: Path) -> PushReport:
         """Send the file, choose the number of streams, compare the size at the end."""
         begun = time.monotonic()
-        with _opened(source, self.board) as file:
-            size = os.fstat(file).st_size
+        with opened(source, self.board) as file:
+            size = os.fstat(file.fileno()).st_size
             tally = _Tally(size, self.progress)
-            streams = self._send(file, size, tally)
+            streams = self._send(file.fileno(), size, tally)
         return PushReport(size, time.monotonic() - begun, streams)
 
     def _send(self, file: int, size: int, tally: "_Tally") -> int:
@@ -193,17 +194,3 @@ def _until(stop: threading.Event, blocks: Iterator[memoryview]) -> Iterator[memo
         if stop.is_set():
             return
         yield block
-
-
-@contextlib.contextmanager
-def _opened(source: Path, board: str) -> Iterator[int]:
-    try:
-        file = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as exc:
-        raise TransferError(
-            f"{source} cannot be read: {exc.strerror}", board=board, hint="check the path"
-        ) from exc
-    try:
-        yield file
-    finally:
-        os.close(file)

@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 from rkops.core.deadline import Deadline
 from rkops.core.errors import TransferError, TransportError
 from rkops.transport.base import ByteProgress, PushReport
+from rkops.transport.local import opened
 from rkops.transport.ssh.command import Command
 
 _CHUNK = 1 << 18
@@ -57,22 +58,22 @@ def push_file(  # noqa: PLR0913 - the transport's own push, and who runs it
     """Write a file of this machine to the board and compare the size."""
     begun = time.monotonic()
     line = shlex.join(["sh", "-c", _PUSH, "sh", _path(remote), f"{mode:o}"])
-    with _opened(source, runner.board) as file:
+    with opened(source, runner.board) as file:
         size = os.fstat(file.fileno()).st_size
         with runner.command(line, deadline, doing=f"writing {remote}") as command:
             sent = _send(command, file, size, progress)
             out = command.talk(b"") if sent else b""
             code = command.code()
             err = command.said()
-    if code:
-        raise _failed(runner.board, f"{remote} could not be written", err)
-    arrived = _size_in(out)
-    if arrived != size:
-        raise TransferError(
-            f"{remote} has {arrived} bytes on the board, and {size} were sent",
-            board=runner.board,
-            hint="is the board's disk full? try again",
-        )
+        if code:
+            raise _failed(runner.board, f"{remote} could not be written", err)
+        arrived = _size_in(out)
+        if arrived != size:
+            raise TransferError(
+                f"{remote} has {arrived} bytes on the board, and {size} were sent",
+                board=runner.board,
+                hint="is the board's disk full? try again",
+            )
     return PushReport(size, time.monotonic() - begun, 1)
 
 
@@ -153,15 +154,6 @@ def _size_in(text: bytes) -> int:
 def _path(remote: str) -> str:
     # A name that starts with a dash would be an option to stat and chmod.
     return f"./{remote}" if remote.startswith("-") else remote
-
-
-def _opened(source: Path, board: str) -> BinaryIO:
-    try:
-        return source.open("rb")
-    except OSError as exc:
-        raise TransferError(
-            f"{source}: {exc.strerror}", board=board, hint="check the path"
-        ) from exc
 
 
 def _created(part: Path, board: str) -> BinaryIO:
