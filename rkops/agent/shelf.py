@@ -7,7 +7,6 @@
 Names that begin with a dot are work in progress, or what is left of it. Reads only.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -44,6 +43,8 @@ def is_file_entry(entry):
 
 def hash_file(path):
     """Return the SHA-256 of a file's content, in hex."""
+    import hashlib  # here: it loads OpenSSL, and most probes have nothing to hash
+
     digest = hashlib.sha256()
     buffer = bytearray(_CHUNK_BYTES)
     view = memoryview(buffer)
