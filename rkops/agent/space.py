@@ -58,8 +58,9 @@ def storage(tree, model_dir: str, account, seconds: float = 3.0) -> dict:
 
     `seconds` is for hashing the models whose stat changed since that was last done.
     """
-    nearest = model_dir
+    nearest, below = model_dir, ""
     while nearest != "/" and not tree.is_dir(nearest):
+        below = nearest
         nearest = os.path.dirname(nearest.rstrip("/")) or "/"
     read_only = False
     writable = False
@@ -78,4 +79,6 @@ def storage(tree, model_dir: str, account, seconds: float = 3.0) -> dict:
         "read_only": read_only,
         "free_bytes": look(nearest, _free, tree, nearest),
         "models": look(model_dir, _models, tree, model_dir, seconds),
+        # A link that leads nowhere blocks it as a file does.
+        "blocked_by": below if below and os.path.lexists(tree.at(below)) else "",
     }

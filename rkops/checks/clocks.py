@@ -129,10 +129,10 @@ def temperature(facts: BoardFacts, limits: Limits) -> Outcome:
         return skipped("no thermal zone readable")
     degrees, name = max(known)
     if degrees < limits.temperature_warning_c:
-        return passed(f"{degrees:.0f} °C ({name})")
+        return passed(f"{degrees:.1f} °C ({name})")
     hot = degrees >= limits.temperature_error_c
     return failed(
-        f"{name} is at {degrees:.0f} °C"
+        f"{name} is at {degrees:.1f} °C"
         + (": clocks are being reduced" if hot else f" (limit {limits.temperature_warning_c:.0f})"),
         severity=Severity.ERROR if hot else Severity.WARNING,
         hint="look at heat sink and fan, or reduce the load",

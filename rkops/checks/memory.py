@@ -15,6 +15,8 @@ def room(storage: Storage, limits: Limits) -> Outcome:
     Fix: remove old files, or name another place as `model-dir:` in the inventory.
     """
     match storage.free_bytes:
+        case _ if storage.blocked_by:
+            return skipped(f"{storage.model_dir} can be no directory: see RKM102")
         case Unknown(reason=reason, needs=needs):
             return skipped(f"not readable: {reason}", needs=needs)
         case Absent():
@@ -33,10 +35,15 @@ def room(storage: Storage, limits: Limits) -> Outcome:
 def writable(storage: Storage, session: Session) -> Outcome:
     """Models cannot be put where the inventory wants them.
 
-    Why: the file system is mounted read-only (some firmwares do so after an error), or the
-    account may not write there.
+    Why: the file system is mounted read-only (some firmwares do so after an error), the account
+    may not write there, or a file stands where the directory should be.
     Fix: remount it, give the account the directory, or name another `model-dir:`.
     """
+    if storage.blocked_by:
+        return failed(
+            f"{storage.blocked_by} is no directory, so {storage.model_dir} can be none",
+            hint="name a directory as model-dir: in the inventory, or move that file away",
+        )
     if storage.read_only:
         return failed(
             f"{storage.model_dir} is on a read-only file system",

@@ -93,27 +93,29 @@ def server_matches(facts: BoardFacts, wanted: Wanted) -> Outcome:
 
 
 @check("RKN113", "rknn_server runs the files on disk", severity=Severity.WARNING)
-def server_fresh(server: Server) -> Outcome:
+def server_fresh(facts: BoardFacts) -> Outcome:
     """The running server's binary or library was replaced under it.
 
     Why: a running process keeps the old file; versions read from disk are not those in use.
     Fix: restart rknn_server. Files that were deleted and not replaced are RKN101 and RKN110.
     """
-    match server.processes:
+    match facts.server.processes:
         case Unknown(reason=reason, needs=needs):
             return skipped(f"processes not readable: {reason}", needs=needs)
         case Absent():
             return skipped("rknn_server does not run: see RKN111")
         case Present(value=processes):
-            return _stale(server, processes)
+            # The sh probe does not look at them, whoever it runs as.
+            needs = "python3" if facts.by == "sh" else "root on the board"
+            return _stale(facts.server, processes, needs)
 
 
-def _stale(server: Server, processes: tuple[ServerProcess, ...]) -> Outcome:
+def _stale(server: Server, processes: tuple[ServerProcess, ...], needs: str) -> Outcome:
     stale = [(p, path) for p in processes for path in p.stale]
     if not processes:
         return skipped("rknn_server does not run: see RKN111")
     if not stale and not all(process.readable for process in processes):
-        return skipped("the files rknn_server runs are closed to us", needs="root on the board")
+        return skipped("the files rknn_server runs were not looked at", needs=needs)
     if not stale:
         return passed("the running files are those on disk")
     what = ", ".join(sorted({path for _, path in stale}))

@@ -248,6 +248,8 @@ class Storage(Struct, frozen=True):
     read_only: bool
     free_bytes: Fact[int]
     models: Fact[tuple[DeployedModel, ...]]
+    blocked_by: str = ""
+    """What stands in the place of the directory, or of one above it, and is no directory."""
 
 
 class AdbExposure(Struct, frozen=True):

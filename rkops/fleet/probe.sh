@@ -124,8 +124,9 @@ fact meminfo /proc/meminfo
 
 m=$1
 [ -d "$m" ] && say model-dir-exists 1
-p=$m
-while [ -n "$p" ] && [ ! -d "$p" ]; do p=${p%/*}; done
+p=$m b=
+while [ -n "$p" ] && [ ! -d "$p" ]; do b=$p p=${p%/*}; done
+[ -n "$b" ] && { [ -e "$b" ] || [ -L "$b" ]; } && say model-dir-blocked "$b"
 p=${p:-/}
 [ -w "$p" ] && say model-dir-writable 1
 set -- $(df -Pk "$p" 2>/dev/null | tail -n 1)

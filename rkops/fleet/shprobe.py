@@ -295,6 +295,7 @@ def _storage(said: Mapping[str, str], model_dir: str) -> Json:
         "read_only": "model-dir-read-only" in said,
         "free_bytes": _present(_number(free) * 1024, "df") if known else _unknown(),
         "models": _unknown(),
+        "blocked_by": said.get("model-dir-blocked", ""),
     }
 
 

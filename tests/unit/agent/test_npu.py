@@ -129,3 +129,14 @@ def test_a_model_directory_that_is_not_there_yet(tmp_path: Path) -> None:
     assert (facts["exists"], facts["writable"], facts["read_only"]) == (False, True, False)
     assert facts["free_bytes"]["source"] == "statvfs /opt"
     assert facts["models"]["is"] == "absent"
+
+
+def test_a_file_in_the_place_of_the_model_directory(tmp_path: Path) -> None:
+    tree = board_tree(tmp_path, {"/opt/models": ""})
+    for model_dir, blocked in (
+        ("/opt/models", "/opt/models"),
+        ("/opt/models/npu", "/opt/models"),
+        ("/opt/none/yet", ""),
+        ("/opt", ""),
+    ):
+        assert space.storage(tree, model_dir, Accounts(tree).me())["blocked_by"] == blocked

@@ -127,7 +127,7 @@ def test_temperature(degrees: float, severity: Severity | None) -> None:
     zones = (Zone("soc-thermal", Present(40.0)), Zone("npu-thermal", Present(degrees)))
     outcome = run("RKT120", changed(healthy(), thermal=zones))
     assert outcome.severity == severity
-    assert mentions(outcome, "npu-thermal")
+    assert mentions(outcome, "npu-thermal", f"{degrees} °C")
 
 
 def test_no_thermal_zone() -> None:
@@ -144,6 +144,12 @@ def test_model_directory() -> None:
     assert mentions(run("RKM102", read_only), "read-only")
     denied = changed(healthy(), storage__writable=False)
     assert mentions(run("RKM102", denied), "may not write")
+
+
+def test_a_file_in_the_place_of_the_model_directory() -> None:
+    facts = changed(healthy(), storage__blocked_by="/opt/rkops")
+    assert mentions(run("RKM102", facts), "/opt/rkops is no directory", "/opt/rkops/models")
+    assert run("RKM101", facts).status is Status.SKIP
 
 
 def test_npu_memory() -> None:

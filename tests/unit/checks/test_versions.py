@@ -212,6 +212,13 @@ def test_a_restart_ends_with_a_server_that_runs(starter: str, words: list[str]) 
     assert all(word in command for word in words)
 
 
+@pytest.mark.parametrize(("by", "needs"), [("sh", "python3"), ("agent", "root on the board")])
+def test_files_that_were_not_looked_at_say_what_it_takes(by: str, needs: str) -> None:
+    closed = ServerProcess(9, "root", "/usr/bin/rknn_server", (), readable=False)
+    outcome = run("RKN113", changed(healthy(), by=by, server__processes=Present((closed,))))
+    assert (outcome.status, outcome.hint) == (Status.SKIP, f"needs {needs}")
+
+
 def test_deleted_is_not_replaced() -> None:
     exe = "/usr/bin/rknn_server"
     running = ServerProcess(9, "root", exe, (), gone=(LIB, exe))

@@ -37,7 +37,9 @@ FILES = {
 }
 
 
-def lines_of(root: Path, shell: str, files: dict[str, str]) -> str:
+def lines_of(
+    root: Path, shell: str, files: dict[str, str], model_dir: str = "/nonexistent/models"
+) -> str:
     for path, text in files.items():
         place = root / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ def lines_of(root: Path, shell: str, files: dict[str, str]) -> str:
         r"(?<![\w/}])/(sys|proc|usr|lib|lib64|vendor|system|oem|etc|dev)/", rf"{root}/\1/", script
     )
     script = script.replace(f"2>{root}/dev/null", "2>/dev/null")
-    argv = [*shell.split(), "-c", script, "sh", "/nonexistent/models"]
+    argv = [*shell.split(), "-c", script, "sh", model_dir]
     done = subprocess.run(argv, capture_output=True, check=False, timeout=30)
     assert done.stderr == b""
     return done.stdout.decode()
@@ -82,6 +84,16 @@ def test_every_shell_reads_the_same(tmp_path: Path, shell: str) -> None:
     assert [value_of(zone.temp_c) for zone in facts.thermal] == [46.23]
     assert value_of(facts.memory.cma_total_bytes) == 10 * 1024
     assert isinstance(facts.memory.cma_free_bytes, Absent)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_file_in_the_place_of_the_model_directory(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "file").write_text("")
+    argv = f"{shell} sh" if shell == "busybox" else shell
+    for place in ("file", "file/models"):
+        facts = facts_of(lines_of(tmp_path, argv, {}, f"{tmp_path}/{place}"))
+        assert facts.storage.blocked_by == f"{tmp_path}/file"
+    assert facts_of(lines_of(tmp_path, argv, {}, f"{tmp_path}/none")).storage.blocked_by == ""
 
 
 def test_an_empty_board_has_nothing_and_says_so(tmp_path: Path) -> None:
