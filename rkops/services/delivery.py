@@ -95,7 +95,7 @@ def _pushed_row(
     board: str, payload: Payload, pushed: PushReport, committed: Committed, replaced: str
 ) -> Change:
     notes = [f"replaced a damaged release: {replaced}" if replaced else ""]
-    notes.append(f"not removed: {committed.problem}" if committed.problem else "")
+    notes.append(committed.problem)
     return Change(
         board=board,
         model=payload.name,
