@@ -79,7 +79,8 @@ def _private_place(*, keep: bool) -> Iterator[Path]:
             yield place
         finally:
             if keep:
-                typer.echo(f"\nstill up: export RKOPS_LAB={place}/lab; end with rkops lab down")
+                lab = f"RKOPS_LAB={place}/lab RKOPS_INVENTORY={place}/lab/inventory.yaml"
+                typer.echo(f"\nstill up: export {lab}; end with rkops lab down")
             else:
                 _step("lab", "down")
                 shutil.rmtree(place)
