@@ -7,6 +7,7 @@ import typer
 from rkops.cli.options import Format, FormatOpt
 from rkops.core.errors import UsageError
 
+SCHEMA = "rkops.lab/1"
 BoardArg = Annotated[str, typer.Argument(metavar="BOARD", help="A board of the lab.")]
 
 
@@ -47,7 +48,7 @@ def _ls(form: FormatOpt = Format.TABLE) -> None:
     if form is Format.JSON:
         import msgspec
 
-        typer.echo(msgspec.json.encode(rows).decode())
+        typer.echo(msgspec.json.encode({"schema": SCHEMA, "boards": rows}).decode())
         return
     if not rows:
         typer.echo("no lab is up; start one with: rkops lab up 6", err=True)

@@ -8,8 +8,10 @@ import msgspec
 from rkops.checks.registry import Check, all_checks
 from rkops.checks.select import check_named
 from rkops.knowledge.errors import Match
-from rkops.report.columns import plain_table
+from rkops.report.columns import plain_table, terminal_width
 
+CHECKS_SCHEMA = "rkops.checks/1"
+ERRORS_SCHEMA = "rkops.errors/1"
 _SHOWN = 160
 _SECTIONS = ("Why:", "Fix:")
 
@@ -22,10 +24,13 @@ def check_list(*, as_json: bool = False) -> str:
             {"code": c.code, "severity": c.severity.label, "area": c.area, "title": c.title}
             for c in checks
         ]
-        return msgspec.json.format(msgspec.json.encode(rows), indent=1).decode()
+        document = {"schema": CHECKS_SCHEMA, "checks": rows}
+        return msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
     return plain_table(
         ("code", "severity", "area", "title"),
         [(c.code, c.severity.label, c.area, c.title) for c in checks],
+        width=terminal_width(),
+        spare=("area",),
     )
 
 
@@ -69,4 +74,5 @@ def error_text(matches: Sequence[Match]) -> str:
 
 def errors_json(matches: Sequence[Match]) -> str:
     """Return the same as JSON."""
-    return msgspec.json.format(msgspec.json.encode(list(matches)), indent=1).decode()
+    document = {"schema": ERRORS_SCHEMA, "matches": list(matches)}
+    return msgspec.json.format(msgspec.json.encode(document), indent=1).decode()

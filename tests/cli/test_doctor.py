@@ -211,7 +211,7 @@ def test_list_and_explain(rkops_run) -> None:
     listed = rkops_run("doctor", "--list")
     assert listed.code == ExitCode.OK
     assert "RKN121  error" in listed.out
-    rows = json.loads(rkops_run("doctor", "--list", "--format", "json").out)
+    rows = json.loads(rkops_run("doctor", "--list", "--format", "json").out)["checks"]
     assert {"code", "severity", "area", "title"} == rows[0].keys()
     explained = rkops_run("doctor", "--explain", "rkn121")
     assert explained.out.startswith("RKN121  NPU driver is new enough")
@@ -243,7 +243,8 @@ def test_explain_a_message(rkops_run) -> None:
     assert "cause:" in ran.out
     assert "row 22" in ran.out
     found = json.loads(rkops_run("explain", "Text file busy", "--format", "json").out)
-    assert found[0]["error"]["id"] == 60
+    assert found["schema"] == "rkops.errors/1"
+    assert found["matches"][0]["error"]["id"] == 60
 
 
 def test_explain_a_log(rkops_run, monkeypatch: pytest.MonkeyPatch) -> None:

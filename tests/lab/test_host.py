@@ -158,7 +158,7 @@ def test_files_outlive_a_power_cycle_and_settings_do_not(rkops):
 
 def test_a_killed_supervisor_takes_everything_with_it(rkops, tmp_path):
     rkops("lab", "up", "2")
-    rows = json.loads(rkops("lab", "ls", "--format", "json").stdout)
+    rows = json.loads(rkops("lab", "ls", "--format", "json").stdout)["boards"]
     inits = [Path(f"/proc/{row['pid']}") for row in rows]
     assert all(place.exists() for place in inits)
     supervisor = next(
@@ -179,7 +179,7 @@ def test_a_killed_supervisor_takes_everything_with_it(rkops, tmp_path):
 def test_labs_side_by_side(rkops, tmp_path):
     rkops("lab", "up", "1")
     assert "runs already" in rkops("lab", "up", "1", code=2).stderr
-    rows = json.loads(rkops("lab", "ls", "--format", "json").stdout)
+    rows = json.loads(rkops("lab", "ls", "--format", "json").stdout)["boards"]
     here = rows[0]["host"]
     other = {**os.environ, "RKOPS_LAB": str(tmp_path / "other")}
     argv = [sys.executable, "-c", "from rkops.cli.app import main; main()", "lab"]
@@ -196,7 +196,7 @@ def test_ssh_logs_in_as_both_accounts(rkops, tmp_path):
         pytest.skip("no ssh client on this machine")
     rkops("lab", "up", "1")
     lab = tmp_path / "lab"
-    row = json.loads(rkops("lab", "ls", "--format", "json").stdout)[0]
+    row = json.loads(rkops("lab", "ls", "--format", "json").stdout)["boards"][0]
     options = [
         f"-oUserKnownHostsFile={lab}/known_hosts",
         "-oStrictHostKeyChecking=yes",
