@@ -43,11 +43,6 @@ def releases() -> tuple[Release, ...]:
     return load("releases", _File).releases
 
 
-def release_of(sdk: str) -> Release | None:
-    """Return the release of this number, or None when it is not known."""
-    return next((r for r in releases() if same_version(r.sdk, sdk)), None)
-
-
 def python_tag(version: str) -> str:
     """Return `cp311` for `3.11.2`, or an empty text for what is no Python version."""
     match = re.match(r"(\d+)\.(\d+)", version)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rkops.checks.versions import loaded_version
 from rkops.core.errors import UsageError
 from rkops.facts.board import BoardFacts
 from rkops.facts.fact import value_of
@@ -143,12 +144,10 @@ def _fit_target(payload: Payload, facts: BoardFacts) -> Fit:
 
 
 def _fit_runtime(payload: Payload, facts: BoardFacts) -> Fit:
-    loaded = value_of(facts.runtime.loaded)
-    copies = [copy for copy in facts.runtime.copies if loaded in {copy.real, copy.path}]
-    version = value_of(copies[0].version) if copies else None
-    if version is None:
+    number = value_of(loaded_version(facts.runtime, facts.system.arch))
+    if number is None:
         return Fit(note="no librknnrt version is readable on the board: not checked")
-    verdict = model_runs_on(payload.toolkit, version.number)
+    verdict = model_runs_on(payload.toolkit, number)
     if verdict.runs:
         return Fit()
     return Fit(
