@@ -102,7 +102,7 @@ def test_ctrl_c_cleans_up(site: Site, tmp_path: Path) -> None:
 
 def test_ctrl_c_tells_which_boards_were_done(tmp_path: Path) -> None:
     with wire_boards(tmp_path, "b1", "b2") as site:
-        site.faults["b1"].change(delay_seconds=0.02)
+        site.faults["b1"].change(delay_seconds=0.2, payload_bytes=16384)  # for many seconds
         process = site.start("deploy", "--all", str(_model(tmp_path, "A")))
         _wait_for_push(site)
         end = time.monotonic() + 20
