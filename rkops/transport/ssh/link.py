@@ -121,7 +121,7 @@ class SshLink:
             return LinkLostError(
                 f"the ProxyCommand to {self.place} ended: {said}",
                 board=self._board,
-                hint=f"try it by hand: {self._proxy.command}",
+                hint=f"by hand: {self._proxy.command}",
             )
         return LinkLostError(
             f"{self.place} ended the SSH login: {exc or type(exc).__name__}",
