@@ -15,11 +15,11 @@ from rkops.cli.options import (
     JobsOpt,
     TimeoutOpt,
 )
-from rkops.core.outcome import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rkops.core.outcome import Severity
     from rkops.fleet.board import Board
     from rkops.services.doctor import Examination
     from rkops.services.doctor_report import DoctorReport
@@ -111,6 +111,7 @@ def doctor(
     """
     from rkops.checks.profile import Profile, read_profile
     from rkops.checks.select import select_checks
+    from rkops.core.outcome import Severity
     from rkops.knowledge.limits import default_limits
 
     if explain is not None or listing:
@@ -140,7 +141,7 @@ def doctor(
 
 
 def _as_json(
-    boards: "Sequence[Board]", how: "Examination", level: Severity, *, everything: bool
+    boards: "Sequence[Board]", how: "Examination", level: "Severity", *, everything: bool
 ) -> "DoctorReport":
     from rkops.report.doctor_json import doctor_json
     from rkops.services.doctor import diagnose

@@ -1,7 +1,9 @@
 """What a check says: status and severity are two axes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct
 
 
 class Status(StrEnum):
@@ -42,16 +44,18 @@ class Fix:
     risk: Risk = Risk.SAFE
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of one check on one board. `commands` are to be run, `hint` is prose."""
+class Outcome(Struct, frozen=True):
+    """The result of one check on one board. `commands` are to be run, `hint` is prose.
+
+    A Struct: one is made for every check of every board, four times as fast as a dataclass.
+    """
 
     status: Status
     message: str
     severity: Severity | None = None
     """Set only where the check itself grades its failure; else the check's default holds."""
     hint: str = ""
-    commands: tuple[str, ...] = field(default=())
+    commands: tuple[str, ...] = ()
     fix: Fix | None = None
 
 

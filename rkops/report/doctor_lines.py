@@ -7,7 +7,7 @@ import msgspec
 from rkops.checks.finding import Finding
 from rkops.core.outcome import Severity, Status
 from rkops.report.columns import GAP, Line, Span, padded, shortened
-from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport, count
+from rkops.services.doctor_report import BoardLine, BoardReport, Counts, DoctorReport
 
 _STYLES = {
     "error": "bold red",
@@ -85,13 +85,17 @@ class DoctorLines:
         yield summary(report)
 
     def _findings(self, findings: Sequence[Finding]) -> Iterator[Line]:
-        for finding in sorted(findings, key=_gravity):
-            if _is_information(finding) and not self._informs:
-                continue
-            if finding.status in {Status.FAIL, Status.CRASH} or self._everything:
-                yield from self._finding(finding)
+        for finding in sorted(filter(self._is_shown, findings), key=_gravity):
+            yield from self._finding(finding)
         if not self._everything:
             yield from _skips(findings)
+
+    def _is_shown(self, finding: Finding) -> bool:
+        if self._everything:
+            return True
+        if _is_information(finding):
+            return self._informs
+        return finding.failed or finding.status == Status.CRASH
 
     def _finding(self, finding: Finding) -> Iterator[Line]:
         kind = finding.severity if finding.failed else finding.status
@@ -177,7 +181,7 @@ def summary(report: DoctorReport) -> Line:
     A board is counted as its row says. Its row was written before all boards were known, so what
     only the whole fleet shows is counted apart.
     """
-    loud = [f for f in report.findings if counted(count([f]))]
+    loud = [f for f in report.findings if _is_loud(f)]
     own = {f.board for f in loud if not _is_fleet(f)}
     fleet = {f.board for f in loud if _is_fleet(f)}
     lost = {line.board for line in report.lost}
@@ -193,6 +197,10 @@ def summary(report: DoctorReport) -> Line:
     if report.simulated:
         parts.append(Span("; simulated boards", "dim"))
     return tuple(parts)
+
+
+def _is_loud(finding: Finding) -> bool:
+    return finding.status == Status.CRASH or (finding.failed and not _is_information(finding))
 
 
 def _is_fleet(finding: Finding) -> bool:
