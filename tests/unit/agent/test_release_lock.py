@@ -16,8 +16,8 @@ def board(tmp_path: Path) -> Board:
 def test_abort_removes_and_unlocks(board: Board) -> None:
     prepared = board.prepare(b"1")
     assert not board.free()
-    assert release.abort(board.request(), None) == {"removed": [prepared["dir"]]}
-    assert release.abort(board.request(), None) == {"removed": []}
+    assert release.abort(board.request(), None) == {"removed": [prepared["dir"]], "current": ""}
+    assert release.abort(board.request(), None) == {"removed": [], "current": ""}
     assert board.leftovers() == []
     assert board.free()
 
