@@ -102,7 +102,9 @@ def test_the_list_marks_current_and_previous():
     gone = DeployedModel("n", Present("d" * 12), (one,))
     boards = (
         BoardListing(board="b1", model_dir="/m", models=(model, gone)),
-        BoardListing(board="b2", model_dir="/m", what="no answer", problem="nothing answers", hint="?"),
+        BoardListing(
+            board="b2", model_dir="/m", what="no answer", problem="nothing answers", hint="?"
+        ),
         BoardListing(board="b3", model_dir="/m"),
     )
     listing = ReleaseList(boards=boards, exit_code=ExitCode.UNREACHABLE)
