@@ -21,7 +21,7 @@ from rkops.core.errors import LabError
 from rkops.lab.host import kernel
 from rkops.lab.host.daemons import Sockets
 from rkops.lab.host.idmap import has_many_ids
-from rkops.lab.host.init import BoardPlan
+from rkops.lab.host.plan import BoardPlan
 from rkops.lab.host.spawn import Keeper
 from rkops.lab.host.userland import HostUserland, Userland, choose_userland
 from rkops.lab.inventory import LabBoard, write_inventory

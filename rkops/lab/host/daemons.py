@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import asyncssh
 
@@ -22,11 +22,9 @@ from rkops.lab.arm64.openssh import OpenSshServer, write_keys
 from rkops.lab.faults import Faults, number
 from rkops.lab.here.endpoint import HereEndpoint, Owner
 from rkops.lab.host.files import PASSWORD, PATH, UID, USER, USER_GROUPS
+from rkops.lab.host.plan import BoardPlan
 from rkops.lab.ssh.daemon import serve_ssh
 from rkops.lab.ssh.login import Account
-
-if TYPE_CHECKING:
-    from rkops.lab.host.init import BoardPlan
 
 ADB_PORT, SSH_PORT = 5555, 22
 _HOUR = 3600.0
@@ -53,12 +51,12 @@ class Sockets:
             one.close()
 
 
-def serve_board(plan: "BoardPlan", sockets: Sockets, ready: Callable[[], None]) -> None:
+def serve_board(plan: BoardPlan, sockets: Sockets, ready: Callable[[], None]) -> None:
     """Answer on the board's sockets until the process is killed."""
     asyncio.run(_serve(plan, sockets, ready))
 
 
-async def _serve(plan: "BoardPlan", sockets: Sockets, ready: Callable[[], None]) -> None:
+async def _serve(plan: BoardPlan, sockets: Sockets, ready: Callable[[], None]) -> None:
     faults = Faults()
     root = HereEndpoint(_env(plan, "root", "/root"), "/")
     home = HereEndpoint(_env(plan, "root", "/root"), "/root")
@@ -84,7 +82,7 @@ async def _serve(plan: "BoardPlan", sockets: Sockets, ready: Callable[[], None])
     await line.serve_forever()
 
 
-def _serve_own_ssh(plan: "BoardPlan", sockets: Sockets, faults: Faults) -> OpenSshServer:
+def _serve_own_ssh(plan: BoardPlan, sockets: Sockets, faults: Faults) -> OpenSshServer:
     homes = {Path("/root"): (0, 0)}
     if plan.has_user:
         homes[Path("/home", USER)] = (UID, UID)
@@ -95,7 +93,7 @@ def _serve_own_ssh(plan: "BoardPlan", sockets: Sockets, faults: Faults) -> OpenS
     )
 
 
-def _env(plan: "BoardPlan", user: str, home: str) -> dict[str, str]:
+def _env(plan: BoardPlan, user: str, home: str) -> dict[str, str]:
     return {
         "PATH": PATH,
         "HOME": home,

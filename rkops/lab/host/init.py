@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from rkops.lab.host import kernel
@@ -23,29 +22,11 @@ from rkops.lab.host.files import (
     write_hardware,
     write_software,
 )
+from rkops.lab.host.plan import BoardPlan
 from rkops.lab.host.standins import server_command
-from rkops.lab.host.userland import Userland
-from rkops.lab.profile import Profile
 
 _ROOT_SIZE = "mode=755,size=4g"
 _READY = b"ready\n"
-
-
-@dataclass(frozen=True, slots=True)
-class BoardPlan:
-    """One board to be: its names, its profile, what it runs on, and who may log in."""
-
-    name: str
-    profile: Profile
-    userland: Userland
-    serial: str
-    mac: str
-    base: Path
-    """An existing directory to mount on, in the board's mount namespace only."""
-    host_key: str
-    client_key: str
-    """A line as in authorized_keys."""
-    has_user: bool = True
 
 
 def make_disk(plan: BoardPlan) -> None:

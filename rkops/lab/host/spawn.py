@@ -24,7 +24,8 @@ from rkops.core.errors import LabError
 from rkops.lab.host import kernel
 from rkops.lab.host.daemons import Sockets
 from rkops.lab.host.idmap import write_maps
-from rkops.lab.host.init import BoardPlan, make_disk, run_board
+from rkops.lab.host.init import make_disk, run_board
+from rkops.lab.host.plan import BoardPlan
 
 _BOOT = b"boot"
 _WORD = 4

@@ -17,7 +17,7 @@ from rkops.lab.adb.daemon import Manner, serve_adb
 from rkops.lab.faults import Faults
 from rkops.lab.host import kernel
 from rkops.lab.host.daemons import FaultLine, Sockets
-from rkops.lab.host.init import BoardPlan
+from rkops.lab.host.plan import BoardPlan
 from rkops.lab.host.spawn import only_these_files
 from rkops.lab.wire.board import WireEndpoint
 
