@@ -70,18 +70,15 @@ def test_a_program_of_the_configuration_that_hangs_is_one_boards_trouble(
     words = ["exec", "--all", "-i", str(boards), "--timeout", "1", "--", "true"]
     main = "import sys; from rkops.cli.app import main; main(sys.argv[1:])"
     began = time.monotonic()
-    ran = subprocess.run(
-        [sys.executable, "-c", main, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=(tmp_path / "said").open("w"),  # no pipe: the sleep that is left would hold it
-        check=False,
-    )
+    with (tmp_path / "said").open("w") as said:  # no pipe: the sleep left behind would hold it
+        argv = [sys.executable, "-c", main, *words]
+        ran = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=said, check=False)
     assert time.monotonic() - began < 5
     assert ran.returncode == ExitCode.UNREACHABLE
-    said = (tmp_path / "said").read_text()
-    assert "dead: 127.0.114.9 refuses" in said
-    assert "slow: the SSH configuration for slow could not be read in time" in said
-    assert "Match exec" in said
+    errors = (tmp_path / "said").read_text()
+    assert "dead: 127.0.114.9 refuses" in errors
+    assert "slow: the SSH configuration for slow could not be read in time" in errors
+    assert "Match exec" in errors
 
 
 def test_ending_a_run_ends_a_proxy_command_of_a_login_under_way(ssh: Path, tmp_path: Path) -> None:
