@@ -162,7 +162,7 @@ def test_a_real_board_has_no_new_file_and_no_changed_one(world: World) -> None:
     need_namespaces()
     world.run("lab", "up", "--profile", "healthy,version-mix")
     key = world.lab / "id_ed25519"
-    rows = json.loads(world.run("lab", "ls", "--format", "json").stdout)
+    rows = json.loads(world.run("lab", "ls", "--format", "json").stdout)["boards"]
     at = {row["name"]: row for row in rows}
     modern, legacy = at["healthy"]["host"], at["version-mix"]["host"]
     port = at["healthy"]["ssh_port"]

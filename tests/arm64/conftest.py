@@ -106,7 +106,7 @@ def arm64_lab(tmp_path_factory):
     up = lab.rkops("lab", "up", "--arm64", "--profile", BOARD)
     assert up.returncode == 0, up.stdout + up.stderr
     try:
-        row = json.loads(lab.rkops("lab", "ls", "--format", "json").stdout)[0]
+        row = json.loads(lab.rkops("lab", "ls", "--format", "json").stdout)["boards"][0]
         (home / ".ssh").mkdir(mode=0o700)
         (home / ".ssh/known_hosts").write_bytes((home / "lab/known_hosts").read_bytes())
         yield Arm64Lab(home, env, row["host"], row["ssh_port"], home / "lab/id_ed25519")
