@@ -18,7 +18,9 @@ from rkops.core.result import Answered, BoardResult, Lost
 from rkops.fleet.board import Board
 from rkops.fleet.crew import Crew
 from rkops.fleet.ways import Prober, Ways, open_first
+from rkops.transport.adb.known import KnownLinks
 from rkops.transport.base import Address, Transport
+from rkops.transport.open import open_transport
 from rkops.transport.opening import cut_opening
 from rkops.transport.reach import reach
 
@@ -60,7 +62,7 @@ def for_each(  # noqa: PLR0913 - what a fleet call needs; all but two by keyword
     timeout_seconds: float,
     jobs: int = 64,
     on_result: Callable[[BoardResult[T]], None] = _ignore,
-    opener: Opener = open_first,
+    opener: Opener | None = None,
 ) -> list[BoardResult[T]]:
     """Run `work` on every board, `jobs` at a time, and return the results in `boards`' order.
 
@@ -69,6 +71,7 @@ def for_each(  # noqa: PLR0913 - what a fleet call needs; all but two by keyword
     at once.
     """
     crew = Crew(max(1, min(jobs, MAX_JOBS)))
+    opener = opener or partial(open_first, opener=partial(open_transport, known=KnownLinks()))
     run = _Run(boards, work, timeout_seconds, crew, opener)
     return run.to_end(on_result)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rkops.transport.adb.server import client_path
 from tests.lab.conftest import Run, need_namespaces
 
 pytestmark = pytest.mark.namespaces
@@ -246,7 +247,7 @@ def test_a_fault_of_no_sense_says_what_would_be(rkops, fault):
 def test_the_adb_server_forgets_the_boards(rkops, adb_port):
     rkops("lab", "up", "1")
     rkops("doctor", "healthy", code=0)
-    adb = ["adb", "-P", adb_port, "devices"]
+    adb = [str(client_path()), "-P", adb_port, "devices"]
     assert ":5555" in subprocess.run(adb, capture_output=True, text=True, check=True).stdout
     rkops("lab", "down")
     assert ":5555" not in subprocess.run(adb, capture_output=True, text=True, check=True).stdout

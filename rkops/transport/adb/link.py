@@ -84,6 +84,16 @@ def link_up(serial: str, *, board: str, deadline: Deadline) -> LinkUp:
     return LinkUp(features, made=True)
 
 
+def links_up(*, board: str, deadline: Deadline) -> frozenset[str]:
+    """Return the serials that the adb server calls `device`."""
+    doing = "asking the adb server for its boards"
+    words, text = _ask("host:devices", doing, board, deadline, local=True)
+    if words is not None:
+        raise server_error(words, "its boards", board=board)
+    rows = (line.split("\t") for line in text.splitlines())
+    return frozenset(row[0] for row in rows if row[-1] == "device")
+
+
 def disconnect(serial: str, *, board: str, deadline: Deadline) -> None:
     """Let the adb server forget the board; it is no error when it did not know it."""
     _ask(f"host:disconnect:{serial}", "disconnecting a dead link", board, deadline, local=True)

@@ -12,9 +12,16 @@ from pathlib import Path
 from weakref import WeakSet
 
 from rkops.core.deadline import Deadline
-from rkops.core.errors import BoardOfflineError, DeadlineError, LinkLostError, RkopsError
+from rkops.core.errors import (
+    BoardOfflineError,
+    BoardUnauthorizedError,
+    DeadlineError,
+    LinkLostError,
+    RkopsError,
+)
 from rkops.transport.adb.connection import ServerSocket
 from rkops.transport.adb.files import fetch, spill
+from rkops.transport.adb.known import KnownLinks
 from rkops.transport.adb.link import LINKS, LinkUp, disconnect, link_anew, link_up, part
 from rkops.transport.adb.output import LegacyOutput, ModernOutput, Output
 from rkops.transport.adb.push import Pushing
@@ -35,12 +42,16 @@ _LONGEST = {False: 3900, True: 60_000}
 _PARTING_SECONDS = 2.0
 
 
-def open_adb(address: AdbAddress, *, board: str, deadline: Deadline) -> "AdbTransport":
+def open_adb(
+    address: AdbAddress, *, board: str, deadline: Deadline, known: KnownLinks | None = None
+) -> "AdbTransport":
     """Connect the adb server to a board, unless it is connected.
 
     Raises:
         TransportError: no link; the error says which way, and what to try.
     """
+    if known and known.has(address.serial, board=board, deadline=deadline):
+        return AdbTransport(address, board, None)
     return AdbTransport(address, board, link_up(address.serial, board=board, deadline=deadline))
 
 
@@ -53,11 +64,14 @@ class AdbTransport:
 
     scheme = "adb"
 
-    def __init__(self, address: AdbAddress, board: str, link: LinkUp) -> None:
+    def __init__(self, address: AdbAddress, board: str, link: LinkUp | None) -> None:
         self.board = board
         self._serial = address.serial
-        self._modern = "shell_v2" in link.features
-        self._made = link.made
+        self._shell2: bool | None = None
+        """Whether adbd speaks shell protocol 2; None until the first command showed it."""
+        self._made = False
+        if link:
+            self._learn(link)
         self._open: WeakSet[ServerSocket] = WeakSet()
         self._lock = threading.Lock()
 
@@ -66,7 +80,8 @@ class AdbTransport:
         line = command_line(argv, board=self.board)
         link, output = self._start(line, deadline, stdin)
         with closing(link):
-            out, err = converse(link, output, packets(stdin, last=True) if self._modern else b"")
+            typed = packets(stdin, last=True) if isinstance(output, ModernOutput) else b""
+            out, err = converse(link, output, typed)
         if output.code is None:
             raise link.lost("the command's exit code never came")
         shown = line.decode("utf-8", "replace")
@@ -82,9 +97,10 @@ class AdbTransport:
     ) -> CommandResult:
         """Run a command to its end, its output going to `heard` as it comes."""
         line = command_line(argv, board=self.board)
-        link, output = self._start(line, deadline, b"" if self._modern else b"".join(typed))
+        modern = self._is_modern(deadline)
+        link, output = self._start(line, deadline, b"" if modern else b"".join(typed))
         with closing(link):
-            typing = Typing(link, typed if self._modern else None)
+            typing = Typing(link, typed if modern else None)
             try:
                 for out, err in _both(link, output):
                     heard(out, err)
@@ -100,7 +116,7 @@ class AdbTransport:
         line = command_line(argv, board=self.board)
         link, output = self._start(line, deadline, b"")
         with closing(link):
-            if self._modern:
+            if isinstance(output, ModernOutput):
                 link.send(packets(last=True))
             yield _pieces(link, output)
 
@@ -173,10 +189,15 @@ class AdbTransport:
 
     def _start(self, line: bytes, deadline: Deadline, stdin: bytes) -> tuple[ServerSocket, Output]:
         """Start a command; what an old adbd cannot carry goes ahead as a file."""
-        if len(line) > _LONGEST[self._modern]:
+        if self._shell2 is None and len(line) <= _LONGEST[False]:
+            link = self._hoped(b"shell,v2,raw:" + line, deadline)
+            if link:
+                return link, ModernOutput()
+        modern = self._is_modern(deadline)
+        if len(line) > _LONGEST[modern]:
             script = self._spill(line, deadline, prefix=b'rm -f "$0";')
             line = b"sh " + script
-        if self._modern:
+        if modern:
             return self._service(b"shell,v2,raw:" + line, deadline), ModernOutput()
         # Typing into the terminal would be echoed, and has no end of file.
         source = self._spill(stdin, deadline) if stdin else b"/dev/null"
@@ -188,6 +209,31 @@ class AdbTransport:
             ),
             output,
         )
+
+    def _hoped(self, service: bytes, deadline: Deadline) -> ServerSocket | None:
+        """Open a service that only a new adbd has; None where it is refused as unknown."""
+        try:
+            link = self._asked(service, deadline, patience=deadline.within(deadline.remaining / 2))
+        except (BoardOfflineError, BoardUnauthorizedError, LinkLostError):
+            return None  # an old adbd, or no link any more: the next question tells which
+        except DeadlineError:
+            if deadline.expired:
+                part(self._serial, board=self.board)
+                raise
+            self._learn(link_anew(self._serial, board=self.board, deadline=deadline))
+            return None
+        self._shell2 = True
+        return link
+
+    def _is_modern(self, deadline: Deadline) -> bool:
+        if self._shell2 is None:
+            return self._learn(link_up(self._serial, board=self.board, deadline=deadline))
+        return self._shell2
+
+    def _learn(self, link: LinkUp) -> bool:
+        self._made = self._made or link.made
+        self._shell2 = "shell_v2" in link.features
+        return self._shell2
 
     def _spill(self, data: bytes, deadline: Deadline, prefix: bytes = b"") -> bytes:
         path = spill(lambda: self._files(deadline), prefix + data, board=self.board)

@@ -130,6 +130,12 @@ def tools(tmp_path: Path) -> str:
     return str(place)
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept_in_memory() -> None:
+    """This machine's own memory cache is in sight of the shell: a run before may have left it."""
+    shutil.rmtree(f"/dev/shm/rkops-{os.getuid()}", ignore_errors=True)
+
+
 @pytest.fixture
 def board(tmp_path: Path, tools: str) -> ShellBoard:
     (Path(tools) / "python3").symlink_to(Path(sys.executable).resolve())
