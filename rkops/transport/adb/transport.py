@@ -1,7 +1,7 @@
 """One board over adb: a thin client of the adb server beside adbutils.
 
 Why not adbutils alone: docs/adr/0010-adb-thin-path.md. What it is used for: the adb binary it
-bundles (`adbserver.client_path`).
+bundles (`adb/server.py: client_path`).
 """
 
 import contextlib
