@@ -21,7 +21,8 @@ _UNKNOWN_END = 255
 _TELL_PID = 'echo "@rkops-pid $$" >&2; '
 _PID = re.compile(rb"@rkops-pid (\d+)\n")
 # Exec'ed by the login shell it leads the session: its process group is all it started.
-_STOP = "kill -TERM -- -{0}; (sleep 2; kill -KILL -- -{0}) >/dev/null 2>&1 &"
+# No KILL where TERM found nothing: the number may be another program's by then.
+_STOP = "kill -TERM -- -{0} && {{ (sleep 2; kill -KILL -- -{0}) >/dev/null 2>&1 & }}"
 
 
 class Command:
